@@ -1,0 +1,2 @@
+//! The operator: watches, queues and reports.
+fn main() {}

@@ -1,0 +1,6 @@
+//! Every decision about a fleet, as pure functions from facts to a plan.
+//!
+//! Nothing in here has a client, a clock, an environment or randomness: what a function needs to
+//! know comes in as an argument, what should be done comes out as a value.
+
+pub mod object;

@@ -1,0 +1,1 @@
+//! The kinds that users write: FleetConfig, Hub and Spoke.

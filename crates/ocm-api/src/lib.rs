@@ -1,0 +1,1 @@
+//! The Open Cluster Management kinds that we read or write, typed.

@@ -1,0 +1,1 @@
+//! Joins a cluster to a hub as a spoke, and detaches it.

@@ -1,0 +1,1 @@
+//! The test bed: real control planes and real OCM as local processes.

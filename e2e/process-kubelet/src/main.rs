@@ -1,0 +1,2 @@
+//! A kubelet that runs pods as local processes.
+fn main() {}

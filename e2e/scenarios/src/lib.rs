@@ -1,0 +1,1 @@
+//! What users are promised, proven on the test bed.

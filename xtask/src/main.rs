@@ -1,0 +1,2 @@
+//! The one door: build, test, lint, generate, run.
+fn main() {}
