@@ -1,0 +1,85 @@
+//! Everything that can be checked without running anything.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::{codegen, process, walls};
+
+/// Kubernetes versions that k8s-openapi knows; every library compiles under each.
+const KUBERNETES: &[&str] = &["1.33", "1.34", "1.35", "1.36", "1.37"];
+
+/// Libraries that embedders use.
+const LIBRARIES: &[&str] =
+    &["fleetconfig-api", "ocm-api", "fleet-plan", "cluster-access", "hub-bootstrapper", "spoke-joiner"];
+
+/// Options of `lint`.
+#[derive(Args)]
+pub(crate) struct Lint {
+    /// Only what takes seconds: formatting, walls, generated files.
+    #[arg(long)]
+    quick: bool,
+    /// Also compile every library under every Kubernetes version feature.
+    #[arg(long)]
+    versions: bool,
+    /// Only the walls between crates.
+    #[arg(long)]
+    walls: bool,
+}
+
+impl Lint {
+    /// All checks, for the test command.
+    pub(crate) fn gate() -> Self {
+        Self { quick: false, versions: false, walls: false }
+    }
+
+    /// All checks and the version matrix.
+    pub(crate) fn full() -> Self {
+        Self { quick: false, versions: true, walls: false }
+    }
+
+    pub(crate) fn run(&self) -> Result<()> {
+        walls::check()?;
+        if self.walls {
+            return Ok(());
+        }
+        process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+        if self.quick {
+            return Ok(());
+        }
+        process::run(process::cargo().args([
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+        codegen::Codegen::check_only().run()?;
+        self.licences()?;
+        if self.versions {
+            for version in KUBERNETES {
+                let mut command = process::cargo();
+                command.arg("check").env("K8S_OPENAPI_ENABLED_VERSION", version);
+                for library in LIBRARIES {
+                    command.args(["-p", library]);
+                }
+                process::run(&mut command)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// cargo-deny guards licences, sources, bans and duplicates; it is a separate program, so its
+    /// absence is said and, on CI, an error.
+    fn licences(&self) -> Result<()> {
+        let present = process::output(process::cargo().args(["deny", "--version"])).is_ok();
+        if !present && std::env::var_os("CI").is_none() {
+            eprintln!(
+                "cargo-deny is not installed, licences are not checked: cargo install --locked cargo-deny"
+            );
+            return Ok(());
+        }
+        process::run(process::cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+    }
+}
