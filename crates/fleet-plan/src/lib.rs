@@ -4,6 +4,8 @@
 //! know comes in as an argument, what should be done comes out as a value.
 
 pub mod endpoint;
+pub mod feature_gates;
 pub mod naming;
 pub mod object;
 pub mod plan;
+pub mod release;
