@@ -6,7 +6,20 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-/// Pattern of a Kubernetes quantity in a CRD.
+/// A host name or IPv4 address, as OCM's CRDs accept it.
+pub(crate) const HOST_PATTERN: &str = r"^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\-]*[a-zA-Z0-9])\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\-]*[A-Za-z0-9])$";
+
+/// An IPv4 address, as OCM's CRDs accept it.
+pub(crate) const IPV4_PATTERN: &str =
+    r"^(?:(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)\.){3}(?:25[0-5]|2[0-4][0-9]|[01]?[0-9][0-9]?)$";
+
+/// The ARN of an EKS cluster, as OCM's CRDs accept it.
+pub(crate) const EKS_ARN_PATTERN: &str = r"^arn:aws:eks:([a-zA-Z0-9-]+):(\d{12}):cluster/([a-zA-Z0-9-]+)$";
+
+/// A duration of whole hours, minutes and seconds, as OCM's CRDs accept it.
+pub(crate) const DURATION_PATTERN: &str = "^([0-9]+(s|m|h))+$";
+
+/// A Kubernetes quantity.
 const QUANTITY: &str = r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$";
 
 /// Bytes, base64 in JSON.

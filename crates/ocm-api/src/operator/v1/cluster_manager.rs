@@ -10,7 +10,7 @@ use super::shared::{
     FeatureGate, GenerationStatus, NodePlacement, RegistrationAuthType, RelatedResourceMeta,
     ResourceRequirement,
 };
-use crate::schema;
+use crate::schema::{self, EKS_ARN_PATTERN, HOST_PATTERN};
 
 /// What OCM's operator should run for a hub.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -169,7 +169,7 @@ pub struct DefaultWebhookConfiguration {
 #[serde(rename_all = "camelCase")]
 pub struct HostedWebhookConfiguration {
     /// Host name or IPv4 address at which the hub's API server reaches the webhook server.
-    #[schemars(regex(pattern = crate::names::HOST_PATTERN))]
+    #[schemars(regex(pattern = HOST_PATTERN))]
     pub address: String,
 
     /// Port at which the hub's API server reaches the webhook server.
@@ -274,7 +274,7 @@ pub struct CsrConfig {
 pub struct AwsIrsaConfig {
     /// ARN of the hub's EKS cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = crate::names::EKS_ARN_PATTERN))]
+    #[schemars(regex(pattern = EKS_ARN_PATTERN))]
     pub hub_cluster_arn: Option<String>,
 
     /// Patterns of ARNs of EKS clusters that OCM accepts without asking.

@@ -1,4 +1,4 @@
-//! Group `cluster.open-cluster-management.io`: the hub's view of its managed clusters.
+//! Version `v1`: ManagedCluster.
 
 use std::collections::BTreeMap;
 

@@ -12,8 +12,7 @@ use super::shared::{
     FeatureGate, GenerationStatus, NodePlacement, RegistrationAuthType, RelatedResourceMeta,
     ResourceRequirement,
 };
-use crate::names::{EKS_ARN_PATTERN, HOST_PATTERN, IPV4_PATTERN};
-use crate::schema;
+use crate::schema::{self, DURATION_PATTERN, EKS_ARN_PATTERN, HOST_PATTERN, IPV4_PATTERN};
 
 /// What OCM's operator should run for a managed cluster.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -372,13 +371,13 @@ pub struct WorkAgentConfiguration {
     /// How long the agent keeps what a ManifestWork delivered after that work vanished from the hub,
     /// as whole hours, minutes and seconds (`1h30m`). The agent's own default is 60m.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = crate::names::DURATION_PATTERN))]
+    #[schemars(regex(pattern = DURATION_PATTERN))]
     pub applied_manifest_work_eviction_grace_period: Option<String>,
 
     /// How often the agent looks at what it delivered, as whole hours, minutes and seconds, between 5s
     /// and 1h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(regex(pattern = crate::names::DURATION_PATTERN))]
+    #[schemars(regex(pattern = DURATION_PATTERN))]
     pub status_sync_interval: Option<String>,
 }
 

@@ -1,0 +1,3 @@
+//! Group `addon.open-cluster-management.io`: add-ons of a hub.
+
+pub mod v1alpha1;
