@@ -1,0 +1,330 @@
+//! Starting, finding and ending a bed.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Stdio,
+    sync::atomic::{AtomicU32, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use futures::future::try_join_all;
+use tokio::{
+    process::{Child, Command},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    addresses::BedRange,
+    binaries::Binaries,
+    cluster::Cluster,
+    control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
+    namespaces::{enter_command, supervisor_command},
+    network,
+    options::{BedOptions, ImageSource},
+    state::{BedDirectory, BedRecord, beds_root, write_private},
+    supervisor::SupervisorClient,
+};
+
+/// How long the namespaces may take to be made, and to be taken down.
+const NAMESPACE_LIMIT: Duration = Duration::from_secs(15);
+
+/// How long a cluster may take to become usable. On two idle cores it is ten
+/// seconds; this is for machines that compile meanwhile.
+const USABLE_LIMIT: Duration = Duration::from_secs(180);
+
+/// A running bed. Unless it is detached it ends when this is dropped, and when
+/// the process ends that holds it, however that happens.
+pub struct Bed {
+    directory: BedDirectory,
+    range: BedRange,
+    supervisor: SupervisorClient,
+    clusters: BTreeMap<String, Cluster>,
+    /// The `unshare` around the supervisor, if this process started it. Its
+    /// standard input is the pipe whose closing ends the bed.
+    owned: Option<Child>,
+}
+
+impl Bed {
+    /// Starts a bed and waits until all its clusters are usable.
+    ///
+    /// # Errors
+    /// A missing prerequisite, in one sentence; or what went wrong, with the
+    /// last lines of the process that failed. Nothing is left running.
+    pub async fn start(options: BedOptions) -> Result<Self> {
+        check_cluster_names(&options.clusters)?;
+        let binaries = Binaries::ready().await?;
+        let directory = match (&options.directory, &options.name) {
+            (Some(path), _) => BedDirectory::at(path),
+            (None, Some(name)) => BedDirectory::named(name)?,
+            (None, None) => BedDirectory::named(&fresh_name())?,
+        };
+        let supervisor = SupervisorClient::new(directory.socket());
+        if supervisor.ping().await.is_ok() {
+            bail!(
+                "a bed runs already in {}: end it with `bed down`, or choose another name",
+                directory.path().display()
+            );
+        }
+        directory.create()?;
+        write_audit_policy(&directory)?;
+        write_images(&directory, &binaries, &options.images)?;
+
+        let child = start_supervisor(&directory, &supervisor, options.detached).await?;
+        let started = Self::furnish(directory, supervisor.clone(), child, &options, &binaries).await;
+        if started.is_err() {
+            // A detached bed would stay; the first error is the one to tell.
+            let _ended = supervisor.shutdown().await;
+        }
+        started
+    }
+
+    /// Connects the fresh namespaces and starts the clusters in them.
+    async fn furnish(
+        directory: BedDirectory,
+        supervisor: SupervisorClient,
+        child: Child,
+        options: &BedOptions,
+        binaries: &Binaries,
+    ) -> Result<Self> {
+        let range = network::connect(&supervisor).await?;
+        directory.write_record(&BedRecord { range, clusters: Vec::new() })?;
+        let owned = (!options.detached).then_some(child);
+        let mut bed = Self { range, directory, supervisor, clusters: BTreeMap::new(), owned };
+        bed.start_clusters(&options.clusters, binaries, options.kubelet).await?;
+        Ok(bed)
+    }
+
+    /// Finds a bed that another process started.
+    ///
+    /// # Errors
+    /// When none runs in that directory.
+    pub async fn attach(directory: BedDirectory) -> Result<Self> {
+        let supervisor = SupervisorClient::new(directory.socket());
+        supervisor.ping().await.with_context(|| format!("no bed runs in {}", directory.path().display()))?;
+        let record = directory.read_record()?;
+        let mut bed =
+            Self { range: record.range, directory, supervisor, clusters: BTreeMap::new(), owned: None };
+        let processes = bed.supervisor.status().await?;
+        for (index, name) in record.clusters.iter().enumerate() {
+            let kubelet = Component::Kubelet.process_of(name);
+            let has_node = processes.iter().any(|process| process.name == kubelet);
+            let cluster = bed.open_cluster(name, index, has_node).await?;
+            bed.clusters.insert(name.clone(), cluster);
+        }
+        Ok(bed)
+    }
+
+    /// Adds clusters to a running bed and waits until they are usable.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn add_clusters(&mut self, names: &[String], kubelet: bool) -> Result<()> {
+        let binaries = Binaries::ready().await?;
+        self.start_clusters(names, &binaries, kubelet).await
+    }
+
+    async fn start_clusters(&mut self, names: &[String], binaries: &Binaries, kubelet: bool) -> Result<()> {
+        let mut record = self.directory.read_record()?;
+        let first = record.clusters.len();
+        record.clusters.extend(names.iter().cloned());
+        check_cluster_names(&record.clusters)?;
+        let this = &*self;
+        let started = try_join_all(names.iter().enumerate().map(async |(at, name)| {
+            let cluster = this.start_cluster(name, first + at, binaries, kubelet).await?;
+            cluster.wait_until_usable(USABLE_LIMIT).await?;
+            anyhow::Ok((name.clone(), cluster))
+        }))
+        .await?;
+        self.clusters.extend(started);
+        self.directory.write_record(&record)
+    }
+
+    async fn start_cluster(
+        &self,
+        name: &str,
+        index: usize,
+        binaries: &Binaries,
+        kubelet: bool,
+    ) -> Result<Cluster> {
+        let addresses = self.range.cluster(index)?;
+        let plane = ControlPlane { bed: &self.directory, cluster: name, index, addresses, binaries };
+        plane.write_files()?;
+        network::add_cluster(&self.supervisor, addresses).await?;
+        let cluster = self.open_cluster(name, index, kubelet).await?;
+        for component in [Component::Etcd, Component::ApiServer] {
+            self.supervisor.start(plane.process(component)?).await?;
+        }
+        cluster.wait_until_serving(USABLE_LIMIT).await?;
+        self.supervisor.start(plane.process(Component::ControllerManager)?).await?;
+        if kubelet {
+            self.supervisor.start(plane.process(Component::Kubelet)?).await?;
+        }
+        Ok(cluster)
+    }
+
+    async fn open_cluster(&self, name: &str, index: usize, has_node: bool) -> Result<Cluster> {
+        Cluster::open(name, &self.directory, self.range.cluster(index)?, self.supervisor.clone(), has_node)
+            .await
+    }
+
+    /// The cluster of this name.
+    ///
+    /// # Errors
+    /// When the bed has none.
+    pub fn cluster(&self, name: &str) -> Result<&Cluster> {
+        self.clusters.get(name).with_context(|| {
+            let names: Vec<_> = self.clusters.keys().map(String::as_str).collect();
+            format!("the bed has no cluster {name:?}: there are {}", names.join(", "))
+        })
+    }
+
+    /// All clusters, by name.
+    pub fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        self.clusters.values()
+    }
+
+    /// Where the bed keeps its files.
+    pub fn directory(&self) -> &BedDirectory {
+        &self.directory
+    }
+
+    /// The address at which the bed's apiservers and pods reach this host.
+    pub fn host_address(&self) -> std::net::Ipv4Addr {
+        self.range.host()
+    }
+
+    /// The state of each process of a cluster, in words.
+    ///
+    /// # Errors
+    /// When the supervisor does not answer.
+    pub async fn component_states(&self, cluster: &str) -> Result<Vec<String>> {
+        let prefix = format!("{cluster}/");
+        let processes = self.supervisor.status().await?;
+        Ok(processes
+            .iter()
+            .filter(|process| process.name.starts_with(&prefix))
+            .map(ToString::to_string)
+            .collect())
+    }
+
+    /// A command that runs its further arguments inside the network of the bed.
+    ///
+    /// # Errors
+    /// When the bed belongs to somebody else.
+    pub async fn enter_command(&self) -> Result<std::process::Command> {
+        enter_command(&self.supervisor).await
+    }
+
+    /// Ends the bed: every process, then its files. Returns when nothing is left.
+    ///
+    /// # Errors
+    /// When something does not go away.
+    pub async fn stop(mut self) -> Result<()> {
+        self.supervisor.shutdown().await?;
+        if let Some(child) = &mut self.owned {
+            let ended = timeout(NAMESPACE_LIMIT, child.wait()).await;
+            ended
+                .context("the supervisor was told to end but does not")?
+                .context("waiting for the supervisor")?;
+        }
+        let end = Instant::now() + NAMESPACE_LIMIT;
+        // The kernel takes a network namespace down a moment after its last process.
+        while self.supervisor.ping().await.is_ok() || network::is_connected(self.range).await {
+            if Instant::now() >= end {
+                bail!("interface {} is still there although the bed has ended", self.range.host_interface());
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        self.directory.remove()
+    }
+}
+
+/// Starts the supervisor in its namespaces and waits until it answers.
+async fn start_supervisor(
+    directory: &BedDirectory,
+    supervisor: &SupervisorClient,
+    detached: bool,
+) -> Result<Child> {
+    let log = std::fs::File::create(directory.supervisor_log()).context("creating the supervisor's log")?;
+    let program = companion("bed", "FLEETCONFIG_BED_PROGRAM")?;
+    let mut command = Command::from(supervisor_command(&program));
+    command
+        .arg("supervise")
+        .arg("--socket")
+        .arg(directory.socket())
+        .stdout(log.try_clone().context("sharing the supervisor's log")?)
+        .stderr(log)
+        // A Ctrl-C at the terminal is for the owner, who ends the bed in order.
+        .process_group(0);
+    if detached {
+        command.stdin(Stdio::null());
+    } else {
+        command.arg("--ends-with-owner").stdin(Stdio::piped());
+    }
+    let mut child = command.spawn().context("starting `unshare`")?;
+    let end = Instant::now() + NAMESPACE_LIMIT;
+    loop {
+        if supervisor.ping().await.is_ok() {
+            return Ok(child);
+        }
+        let exited = child.try_wait().context("looking at the supervisor")?;
+        if exited.is_some() || Instant::now() >= end {
+            let log = std::fs::read_to_string(directory.supervisor_log()).unwrap_or_default();
+            bail!("the bed's namespaces could not be made: {}", log.trim());
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// A program that is built along with the running one: named by the variable,
+/// or beside the running program (a test's program lies one directory deeper).
+pub(crate) fn companion(name: &str, variable: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        return Ok(path.into());
+    }
+    let me = std::env::current_exe().context("finding this program's own file")?;
+    let places = me.ancestors().skip(1).take(2).map(|dir| dir.join(name));
+    places.into_iter().find(|path| path.is_file()).with_context(|| {
+        format!(
+            "no program `{name}` beside {}: build it with `cargo build -p {name}`, or name it in {variable}",
+            me.display()
+        )
+    })
+}
+
+/// Tells the process kubelet which programs stand for which image.
+fn write_images(
+    directory: &BedDirectory,
+    binaries: &Binaries,
+    more: &BTreeMap<String, ImageSource>,
+) -> Result<()> {
+    let mut images = binaries.ocm_images();
+    images.extend(more.iter().map(|(image, source)| (image.clone(), source.clone())));
+    write_private(&directory.images(), &serde_json::to_vec_pretty(&images)?)
+}
+
+/// A name that no other bed of this machine has.
+fn fresh_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The beds in the default place that answer, by directory.
+///
+/// # Errors
+/// When the default place is unknown or cannot be read.
+pub async fn running_beds() -> Result<Vec<BedDirectory>> {
+    let root = beds_root()?;
+    let Ok(entries) = std::fs::read_dir(&root) else { return Ok(Vec::new()) };
+    let mut running = Vec::new();
+    for entry in entries {
+        let directory =
+            BedDirectory::at(entry.with_context(|| format!("reading {}", root.display()))?.path());
+        if SupervisorClient::new(directory.socket()).ping().await.is_ok() {
+            running.push(directory);
+        }
+    }
+    Ok(running)
+}

@@ -1,0 +1,159 @@
+//! The commands of `bed`.
+
+use std::{io::Write, os::unix::process::CommandExt, path::Path};
+
+use anyhow::{Context, Result, bail};
+use bed::{Bed, BedOptions, Component, binaries::Binaries};
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Which;
+
+/// `bed up`.
+#[derive(Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    which: Which,
+    /// Names of the clusters.
+    #[arg(long, value_delimiter = ',', default_value = "hub,spoke1")]
+    clusters: Vec<String>,
+    /// Leave the bed running in the background, until `bed down`.
+    #[arg(long)]
+    detach: bool,
+    /// Control planes only: no node, no pods.
+    #[arg(long)]
+    without_kubelet: bool,
+    /// A program, or a directory of programs, that runs in place of an image.
+    #[arg(long = "image", value_name = "IMAGE=PATH")]
+    images: Vec<String>,
+}
+
+/// `bed logs`.
+#[derive(Args)]
+pub(crate) struct Logs {
+    #[command(flatten)]
+    which: Which,
+    /// Only this cluster.
+    cluster: Option<String>,
+    /// Only this component: etcd, kube-apiserver, kube-controller-manager, process-kubelet or pods.
+    component: Option<String>,
+}
+
+/// `bed exec`.
+#[derive(Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    which: Which,
+    /// The command and its arguments.
+    #[arg(trailing_var_arg = true, required = true)]
+    command: Vec<String>,
+}
+
+/// Builds what is missing and prints the directories.
+pub(crate) async fn binaries() -> Result<()> {
+    for directory in Binaries::ready().await?.directories() {
+        println!("{}", directory.display());
+    }
+    Ok(())
+}
+
+/// Starts a bed.
+pub(crate) async fn up(up: Up) -> Result<()> {
+    let mut options = BedOptions::new(up.clusters).named(up.which.name);
+    options.directory = up.which.state_dir;
+    options.kubelet = !up.without_kubelet;
+    options.detached = up.detach;
+    for image in &up.images {
+        let Some((image, path)) = image.split_once('=') else {
+            bail!("--image {image:?}: expected IMAGE=PATH")
+        };
+        options = options.with_image(image, Path::new(path));
+    }
+
+    // From the first moment on, or a Ctrl-C during the start would leave files.
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let bed = tokio::select! {
+        bed = Bed::start(options) => bed?,
+        _ = interrupted.recv() => bail!("interrupted"),
+        _ = terminated.recv() => bail!("terminated"),
+    };
+    print_status(&bed).await?;
+    if up.detach {
+        return Ok(());
+    }
+    println!("\nCtrl-C ends the bed.");
+    tokio::select! {
+        _ = interrupted.recv() => {}
+        _ = terminated.recv() => {}
+    }
+    bed.stop().await
+}
+
+/// Shows a bed.
+pub(crate) async fn status(which: &Which) -> Result<()> {
+    print_status(&Bed::attach(which.directory()?).await?).await
+}
+
+async fn print_status(bed: &Bed) -> Result<()> {
+    for cluster in bed.clusters() {
+        println!(
+            "{}: {}\n  KUBECONFIG={}",
+            cluster.name(),
+            cluster.server(),
+            cluster.kubeconfig_path().display()
+        );
+        for process in bed.component_states(cluster.name()).await? {
+            println!("  {process}");
+        }
+    }
+    Ok(())
+}
+
+/// Prints logs.
+pub(crate) async fn logs(logs: &Logs) -> Result<()> {
+    let bed = Bed::attach(logs.which.directory()?).await?;
+    for cluster in bed.clusters() {
+        if logs.cluster.as_ref().is_some_and(|name| name != cluster.name()) {
+            continue;
+        }
+        let (components, pods) = match logs.component.as_deref() {
+            None => (Component::ALL.to_vec(), true),
+            Some("pods") => (Vec::new(), true),
+            Some(name) => (vec![name.parse()?], false),
+        };
+        for component in components {
+            print_log(&cluster.log_path(component))?;
+        }
+        if pods {
+            let mut files: Vec<_> =
+                std::fs::read_dir(cluster.pod_logs_path())?.flatten().map(|entry| entry.path()).collect();
+            files.sort();
+            for file in files {
+                print_log(&file)?;
+            }
+        }
+    }
+    if let Some(name) = &logs.cluster {
+        bed.cluster(name)?;
+    }
+    Ok(())
+}
+
+fn print_log(path: &Path) -> Result<()> {
+    let Ok(text) = std::fs::read(path) else { return Ok(()) };
+    println!("==> {} <==", path.display());
+    std::io::stdout().write_all(&text).context("printing a log")
+}
+
+/// Ends a bed.
+pub(crate) async fn down(which: &Which) -> Result<()> {
+    Bed::attach(which.directory()?).await?.stop().await
+}
+
+/// Replaces this process by a command inside the bed.
+pub(crate) async fn exec(exec: &Exec) -> Result<()> {
+    let bed = Bed::attach(exec.which.directory()?).await?;
+    let mut command = bed.enter_command().await?;
+    Err(command.args(&exec.command).exec()).context("starting `nsenter`")
+}

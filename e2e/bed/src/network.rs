@@ -1,0 +1,83 @@
+//! The cable between the host and a bed, and the addresses on the bed's bridge.
+
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use tokio::process::Command;
+
+use crate::{
+    addresses::{BedRange, ClusterAddresses, Network},
+    supervisor::{BRIDGE, SupervisorClient},
+};
+
+/// Name of the cable's end inside the bed.
+const UPLINK: &str = "uplink";
+
+/// Takes a free range and lays a cable (a veth pair) from the host to the
+/// bridge of the bed. The kernel removes both ends when the bed's network
+/// namespace ends.
+pub(crate) async fn connect(supervisor: &SupervisorClient) -> Result<BedRange> {
+    let pid = supervisor.process_id().await?.to_string();
+    let routes = host_routes().await?;
+    let mut refusal = None;
+    for range in BedRange::candidates() {
+        if routes.iter().any(|route| route.overlaps(range.network())) {
+            continue;
+        }
+        let interface = range.host_interface();
+        let cable = ["link", "add", &interface, "type", "veth", "peer", "name", UPLINK, "netns", &pid];
+        // Another bed may take the range at this very moment: the kernel
+        // refuses the second interface of the same name.
+        if let Err(error) = ip(&cable).await {
+            refusal = Some(error);
+            continue;
+        }
+        let host = format!("{}/{}", range.host(), range.network().prefix);
+        ip(&["addr", "add", &host, "dev", &interface]).await?;
+        ip(&["link", "set", &interface, "up"]).await?;
+        let bridge = format!("{}/{}", range.bridge(), range.network().prefix);
+        supervisor.run(&["ip", "link", "set", UPLINK, "master", BRIDGE, "up"]).await?;
+        supervisor.run(&["ip", "addr", "add", &bridge, "dev", BRIDGE]).await?;
+        return Ok(range);
+    }
+    let error = anyhow::anyhow!(
+        "no free network for the bed: routes of this machine cover every range from 10.213.0.0/16 on"
+    );
+    Err(refusal.map_or(error, |refusal| refusal.context("no network for the bed could be made")))
+}
+
+/// Gives the bridge the address of a cluster's apiserver.
+pub(crate) async fn add_cluster(supervisor: &SupervisorClient, addresses: ClusterAddresses) -> Result<()> {
+    let address = format!("{}/{}", addresses.server, addresses.pods.prefix);
+    supervisor.run(&["ip", "addr", "add", &address, "dev", BRIDGE]).await.map(drop)
+}
+
+/// Whether the host still has its end of the cable.
+pub(crate) async fn is_connected(range: BedRange) -> bool {
+    ip(&["link", "show", &range.host_interface()]).await.is_ok()
+}
+
+#[derive(Deserialize)]
+struct Route {
+    dst: String,
+}
+
+/// What the host already routes somewhere, the default route aside.
+async fn host_routes() -> Result<Vec<Network>> {
+    let printed = ip(&["-json", "-4", "route", "show"]).await?;
+    if printed.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let routes: Vec<Route> = serde_json::from_str(&printed).context("the routes that `ip` printed")?;
+    routes.iter().filter(|route| route.dst != "default").map(|route| Network::parse(&route.dst)).collect()
+}
+
+async fn ip(args: &[&str]) -> Result<String> {
+    let output =
+        Command::new("ip").args(args).stdin(Stdio::null()).output().await.context("starting `ip`")?;
+    if !output.status.success() {
+        bail!("ip {}: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
