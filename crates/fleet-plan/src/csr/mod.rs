@@ -38,6 +38,6 @@ mod tests;
 
 pub use facts::CsrFacts;
 pub use policy::{
-    Approval, Decision, Expected, IgnoreReason, Judgement, RefusalReason, Requester, decide_all,
+    Approval, Decision, Expected, IgnoreReason, Judgement, RefusalReason, Requester, Window, judge,
 };
 pub use request::{AgentRequest, MAX_REQUEST_BYTES, RequestError, RequestFault};

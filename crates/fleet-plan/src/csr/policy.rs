@@ -28,9 +28,8 @@ pub struct Expected {
     pub cluster: String,
     /// The account that was made for the cluster's first contact.
     pub requester: Requester,
-    /// Whether a join or a re-enrolment of the cluster is under way. Otherwise the cluster has its
-    /// identity, or should not get one.
-    pub window_open: bool,
+    /// Whether a join or a re-enrolment of the cluster is under way.
+    pub window: Window,
     /// Name of the agent that the identity belongs to, when it is known: `agent-name` of the hub
     /// credential that the cluster has already, or, in the singleton modes, the UID of its Klusterlet.
     pub agent: Option<String>,
@@ -76,6 +75,15 @@ impl Requester {
                 .collect(),
         }
     }
+}
+
+/// Whether a cluster may make its first contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// A join or a re-enrolment is under way.
+    Open,
+    /// The cluster has its identity, or should not get one.
+    Closed,
 }
 
 /// What becomes of a CSR.
@@ -200,7 +208,7 @@ pub struct Judgement {
 /// cluster's label and all that its account made: a CSR approved before keeps others from it.
 ///
 /// At most one is approved.
-pub fn decide_all(csrs: &[CsrFacts], expected: &Expected) -> Vec<Judgement> {
+pub fn judge(csrs: &[CsrFacts], expected: &Expected) -> Vec<Judgement> {
     let admitted = csrs.iter().find(|csr| is_admitted(csr, expected));
     let mut judgements: Vec<(&CsrFacts, Decision)> =
         csrs.iter().map(|csr| (csr, decide(csr, expected, admitted))).collect();
@@ -266,7 +274,7 @@ type Refusal = (RefusalReason, String);
 
 fn check(csr: &CsrFacts, expected: &Expected, admitted: Option<&CsrFacts>) -> Result<Approval, Refusal> {
     check_requester(csr, &expected.requester)?;
-    if !expected.window_open {
+    if expected.window == Window::Closed {
         return Err((
             RefusalReason::WindowClosed,
             format!("no join or re-enrolment of cluster {} is under way", quoted(&expected.cluster)),
