@@ -3,12 +3,13 @@
 //!
 //! Gates come from three places. The more specific one wins for each gate on its own, never for
 //! the whole list: what the release's chart sets, then the lists in the chart values, then the
-//! string in `featureGates`. Only gates that one of them names are written; the rest keeps the
+//! string in `featureGates` (unless it is the CRD's default, which is nobody's wish). Only gates that one of them names are written; the rest keeps the
 //! default of the installed release.
 
 use std::collections::BTreeMap;
 
-use ocm_api::operator::v1::{FeatureGate, FeatureGateMode};
+use fleetconfig_api::values::{FeatureGate, FeatureGateMode};
+use ocm_api::operator::v1 as ocm;
 
 use crate::release::Minor;
 
@@ -33,7 +34,7 @@ pub struct ComponentGates<'a> {
     pub component: Component,
     /// Path of the list, for messages.
     pub path: &'a str,
-    /// The list. A gate without a mode is switched off, as the CRDs say.
+    /// The list.
     pub gates: &'a [FeatureGate],
 }
 
@@ -44,10 +45,10 @@ pub struct RoutedGates(BTreeMap<Component, BTreeMap<&'static str, bool>>);
 impl RoutedGates {
     /// The list to write into the configuration of `component`, sorted by name; `None` when no
     /// gate of it was named.
-    pub fn of(&self, component: Component) -> Option<Vec<FeatureGate>> {
-        let list = self.0.get(&component)?.iter().map(|(name, enabled)| FeatureGate {
+    pub fn of(&self, component: Component) -> Option<Vec<ocm::FeatureGate>> {
+        let list = self.0.get(&component)?.iter().map(|(name, enabled)| ocm::FeatureGate {
             feature: (*name).to_owned(),
-            mode: Some(if *enabled { FeatureGateMode::Enable } else { FeatureGateMode::Disable }),
+            mode: Some(if *enabled { ocm::FeatureGateMode::Enable } else { ocm::FeatureGateMode::Disable }),
         });
         Some(list.collect())
     }
@@ -58,6 +59,23 @@ impl RoutedGates {
         set.unwrap_or_else(|| {
             known::of_component(component).any(|gate| gate.name == name && gate.on_by_default)
         })
+    }
+
+    /// Lays the gates of a string over those that are set.
+    fn lay(&mut self, side: Side, minor: Minor, gates: &[Gate]) -> Result<(), GateError> {
+        let components = side.components();
+        for (name, stage) in [("AllAlpha", Stage::Alpha), ("AllBeta", Stage::Beta)] {
+            if let Some(all) = gates.iter().find(|gate| gate.name == name) {
+                for gate in known::of_stage(components, minor, stage) {
+                    self.set(gate.component, gate.name, all.enabled);
+                }
+            }
+        }
+        for gate in gates.iter().filter(|gate| gate.name != "AllAlpha" && gate.name != "AllBeta") {
+            let known = known::find(components, minor, "featureGates", &gate.name)?;
+            self.set(known.component, known.name, gate.enabled);
+        }
+        Ok(())
     }
 
     fn set(&mut self, component: Component, name: &'static str, enabled: bool) {
@@ -136,39 +154,40 @@ pub fn parse(text: &str) -> Result<Vec<Gate>, GateError> {
     Ok(gates)
 }
 
+/// What is asked of the gates of one side, weakest first.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The lists of the chart and of the chart values, in the order in which they lie over each other.
+    pub lists: &'a [ComponentGates<'a>],
+    /// The string of the Hub or Spoke.
+    pub string: &'a str,
+    /// What the string is when nobody has written one. It is then laid under the lists, because it
+    /// says nothing about what the user wants.
+    pub default_string: &'a str,
+}
+
 /// Brings the gates of a side to their components.
 ///
-/// `lists` are laid over each other in their order; `spec` (from [`parse`]) lies over all of them.
-/// In `spec`, `AllAlpha` and `AllBeta` stand for every gate of that stage that `spec` does not
-/// name itself, as in Kubernetes.
+/// In the string, `AllAlpha` and `AllBeta` stand for every gate of that stage that the string does
+/// not name itself, as in Kubernetes.
 ///
 /// # Errors
-/// When a gate is not known to the release, or a list names a gate of another component (OCM would
-/// drop it without a word).
-pub fn route(
-    side: Side,
-    minor: Minor,
-    lists: &[ComponentGates<'_>],
-    spec: &[Gate],
-) -> Result<RoutedGates, GateError> {
+/// When the string is malformed, a gate is not known to the release, or a list names a gate of
+/// another component (OCM would drop it without a word).
+pub fn route(side: Side, minor: Minor, asked: &Asked<'_>) -> Result<RoutedGates, GateError> {
     let mut routed = RoutedGates::default();
-    for list in lists {
+    let string = parse(asked.string)?;
+    if asked.string == asked.default_string {
+        routed.lay(side, minor, &string)?;
+    }
+    for list in asked.lists {
         for gate in list.gates {
             let known = known::find(&[list.component], minor, list.path, &gate.feature)?;
-            routed.set(known.component, known.name, gate.mode == Some(FeatureGateMode::Enable));
+            routed.set(known.component, known.name, gate.mode == FeatureGateMode::Enable);
         }
     }
-    let components = side.components();
-    for (name, stage) in [("AllAlpha", Stage::Alpha), ("AllBeta", Stage::Beta)] {
-        if let Some(all) = spec.iter().find(|gate| gate.name == name) {
-            for gate in known::of_stage(components, minor, stage) {
-                routed.set(gate.component, gate.name, all.enabled);
-            }
-        }
-    }
-    for gate in spec.iter().filter(|gate| gate.name != "AllAlpha" && gate.name != "AllBeta") {
-        let known = known::find(components, minor, "featureGates", &gate.name)?;
-        routed.set(known.component, known.name, gate.enabled);
+    if asked.string != asked.default_string {
+        routed.lay(side, minor, &string)?;
     }
     Ok(routed)
 }

@@ -3,9 +3,16 @@
 //! Nothing in here has a client, a clock, an environment or randomness: what a function needs to
 //! know comes in as an argument, what should be done comes out as a value.
 
+pub mod compose;
+pub mod conditions;
+pub mod csr;
 pub mod endpoint;
 pub mod feature_gates;
+pub mod hub;
+pub mod manifests;
 pub mod naming;
 pub mod object;
 pub mod plan;
 pub mod release;
+pub mod spoke;
+pub mod values;

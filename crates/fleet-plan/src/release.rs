@@ -63,11 +63,8 @@ impl Version {
         parts.next().is_none().then_some(version)
     }
 
-    /// The minor whose manifests this release needs; `None` for a release that we do not know.
-    fn manifests(self) -> Option<Minor> {
-        if !KNOWN.contains(&self) {
-            return None;
-        }
+    /// The minor that the version belongs to, if it is one that we have manifests for.
+    fn of_minor(self) -> Option<Minor> {
         match (self.major, self.minor) {
             (1, 2) => Some(Minor::V1_2),
             (1, 3) => Some(Minor::V1_3),
@@ -112,8 +109,14 @@ impl Bundle {
         self.minor
     }
 
+    /// Whether an image of that version can be run with the manifests of this bundle.
+    pub fn has_manifests_of(&self, version: Version) -> bool {
+        version.of_minor() == Some(self.minor)
+    }
+
     fn of(version: Version) -> Option<Self> {
-        version.manifests().map(|minor| Self { version: Some(version), minor })
+        let minor = version.of_minor().filter(|_| KNOWN.contains(&version))?;
+        Some(Self { version: Some(version), minor })
     }
 
     fn latest() -> Self {
@@ -216,7 +219,7 @@ mod tests {
     fn latest_is_the_moving_tag_with_the_newest_manifests() {
         assert_eq!(tag("latest", None), "latest with manifests of 1.3");
         assert_eq!(tag("latest", Some("v1.2.1")), "latest with manifests of 1.3");
-        let newest = KNOWN.iter().filter_map(|version| version.manifests()).max();
+        let newest = KNOWN.iter().filter_map(|version| version.of_minor()).max();
         assert_eq!(newest, Some(Minor::NEWEST));
     }
 

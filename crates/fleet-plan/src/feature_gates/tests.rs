@@ -13,11 +13,15 @@ fn shown(routed: &RoutedGates, component: Component) -> String {
 }
 
 fn list(gates: &[(&str, FeatureGateMode)]) -> Vec<FeatureGate> {
-    gates.iter().map(|(name, mode)| FeatureGate { feature: (*name).into(), mode: Some(*mode) }).collect()
+    gates.iter().map(|(name, mode)| FeatureGate { feature: (*name).into(), mode: *mode }).collect()
 }
 
-fn hub(minor: Minor, lists: &[ComponentGates<'_>], spec: &str) -> Result<RoutedGates, GateError> {
-    route(Side::Hub, minor, lists, &gates(spec))
+fn hub(minor: Minor, lists: &[ComponentGates<'_>], string: &str) -> Result<RoutedGates, GateError> {
+    route(Side::Hub, minor, &Asked { lists, string, default_string: "AddonManagement=true" })
+}
+
+fn spoke(minor: Minor, string: &str) -> Result<RoutedGates, GateError> {
+    route(Side::Spoke, minor, &Asked { lists: &[], string, default_string: "" })
 }
 
 #[test]
@@ -47,8 +51,8 @@ fn each_gate_reaches_its_component_sorted() {
     assert_eq!(shown(&routed, Component::HubAddOnManager), "AddonManagement=Enable");
     assert_eq!(shown(&routed, Component::HubPlacement), "PlacementDebugServer=Enable");
 
-    let spec = gates("RawFeedbackJsonString=true,AddonManagement=true,ClusterClaim=false");
-    let routed = route(Side::Spoke, Minor::V1_2, &[], &spec).expect("known gates");
+    let routed = spoke(Minor::V1_2, "RawFeedbackJsonString=true,AddonManagement=true,ClusterClaim=false");
+    let routed = routed.expect("known gates");
     assert_eq!(shown(&routed, Component::SpokeRegistration), "AddonManagement=Enable,ClusterClaim=Disable");
     assert_eq!(shown(&routed, Component::SpokeWork), "RawFeedbackJsonString=Enable");
 }
@@ -57,7 +61,7 @@ fn each_gate_reaches_its_component_sorted() {
 fn the_string_wins_over_the_lists_for_each_gate_alone() {
     let chart = list(&[("DefaultClusterSet", FeatureGateMode::Enable)]);
     let mut values = list(&[("ClusterProfile", FeatureGateMode::Enable)]);
-    values.push(FeatureGate { feature: "DefaultClusterSet".into(), mode: None });
+    values.push(FeatureGate { feature: "DefaultClusterSet".into(), mode: FeatureGateMode::Disable });
     let list = |gates| ComponentGates { component: Component::HubRegistration, path: "values", gates };
     let routed =
         hub(Minor::V1_2, &[list(&chart), list(&values)], "ClusterProfile=false").expect("known gates");
@@ -65,6 +69,16 @@ fn the_string_wins_over_the_lists_for_each_gate_alone() {
         shown(&routed, Component::HubRegistration),
         "ClusterProfile=Disable,DefaultClusterSet=Disable"
     );
+}
+
+#[test]
+fn a_string_that_nobody_wrote_gives_way_to_the_lists() {
+    let off = list(&[("AddonManagement", FeatureGateMode::Disable)]);
+    let list = ComponentGates { component: Component::HubAddOnManager, path: "values", gates: &off };
+    let default = hub(Minor::V1_2, &[list], "AddonManagement=true").expect("known gates");
+    assert_eq!(shown(&default, Component::HubAddOnManager), "AddonManagement=Disable");
+    let written = hub(Minor::V1_2, &[list], "AddonManagement=true,ClusterProfile=true").expect("known gates");
+    assert_eq!(shown(&written, Component::HubAddOnManager), "AddonManagement=Enable");
 }
 
 #[test]
@@ -84,7 +98,7 @@ fn a_gate_of_another_component_is_refused_where_it_would_be_dropped() {
 
 #[test]
 fn unknown_gates_are_refused_with_the_known_ones_of_that_side_and_release() {
-    let error = route(Side::Spoke, Minor::V1_3, &[], &gates("NoSuchGate=true")).expect_err("an unknown gate");
+    let error = spoke(Minor::V1_3, "NoSuchGate=true").expect_err("an unknown gate");
     assert_eq!(
         error.to_string(),
         "featureGates: \"NoSuchGate\" is not a feature gate of OCM 1.3 here; known are AddonManagement, ClusterClaim, \
