@@ -1,0 +1,199 @@
+//! One cluster: a client, its deadline, and who the cluster is.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use kube::Client;
+use kube::core::ObjectMeta;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::OnceCell;
+
+use crate::error::{AccessError, Failure};
+use crate::kubeconfig::CheckedKubeconfig;
+
+/// How clusters are talked to.
+#[derive(Clone, Debug)]
+pub struct AccessOptions {
+    /// `User-Agent` of every request of a client that [`Cluster::open`] makes; audit logs tell our
+    /// requests by it.
+    pub user_agent: String,
+    /// Deadline of one call, from the request to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// Deadline of a new connection, TLS handshake included.
+    pub connect_timeout: Duration,
+}
+
+impl Default for AccessOptions {
+    fn default() -> Self {
+        Self {
+            user_agent: concat!("fleetconfig/", env!("CARGO_PKG_VERSION")).to_owned(),
+            request_timeout: Duration::from_secs(15),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Identity of a cluster: the UID of its namespace `kube-system`, which lives as long as the
+/// cluster and is never reused.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClusterUid(String);
+
+impl ClusterUid {
+    /// The UID as the API server wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ClusterUid {
+    fn from(uid: String) -> Self {
+        Self(uid)
+    }
+}
+
+impl fmt::Display for ClusterUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Version of an API server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerVersion {
+    /// Major version, such as 1.
+    pub major: u32,
+    /// Minor version, such as 35; providers append a `+`, which is dropped.
+    pub minor: u32,
+    /// The whole version, such as `v1.35.2-gke.100`.
+    pub git_version: String,
+}
+
+/// A cluster that can be talked to. Cheap to clone; clones share connections and what is known.
+#[derive(Clone)]
+pub struct Cluster {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    client: Client,
+    timeout: Duration,
+    server: Option<String>,
+    uid: OnceCell<ClusterUid>,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("server", &self.inner.server)
+            .field("uid", &self.inner.uid.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// A cluster that a checked kubeconfig leads to. Builds a client; sends nothing.
+    ///
+    /// Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// When key and certificate do not belong together or no client can be made of them.
+    pub fn open(kubeconfig: &CheckedKubeconfig, options: &AccessOptions) -> Result<Self, AccessError> {
+        let client = kubeconfig
+            .client(options)
+            .map_err(|failure| AccessError::new("opening the cluster of the kubeconfig", failure))?;
+        Ok(Self::new(client, options, Some(kubeconfig.server().to_owned())))
+    }
+
+    /// A cluster behind a client that exists: the in-cluster one, or an embedder's. Retries and
+    /// connect timeout are the client's own; the deadline of calls is ours.
+    pub fn from_client(client: Client, options: &AccessOptions) -> Self {
+        Self::new(client, options, None)
+    }
+
+    fn new(client: Client, options: &AccessOptions, server: Option<String>) -> Self {
+        let inner = Inner { client, timeout: options.request_timeout, server, uid: OnceCell::new() };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The client below, for watches.
+    pub fn client(&self) -> &Client {
+        &self.inner.client
+    }
+
+    /// Deadline of one call.
+    pub fn request_timeout(&self) -> Duration {
+        self.inner.timeout
+    }
+
+    /// Who this cluster is. Asked once; later calls answer from memory.
+    ///
+    /// # Errors
+    /// When the namespace `kube-system` cannot be read.
+    pub async fn uid(&self) -> Result<ClusterUid, AccessError> {
+        self.inner.uid.get_or_try_init(|| self.read_uid()).await.cloned()
+    }
+
+    async fn read_uid(&self) -> Result<ClusterUid, AccessError> {
+        #[derive(Deserialize)]
+        struct Identity {
+            metadata: ObjectMeta,
+        }
+        const OPERATION: &str = "reading Namespace kube-system";
+        let request = Request::get("/api/v1/namespaces/kube-system").body(Vec::new());
+        let request = request
+            .map_err(|error| AccessError::new(OPERATION, Failure::Invalid { message: error.to_string() }))?;
+        let namespace: Identity = self.call(&OPERATION, request).await?;
+        let uid = namespace.metadata.uid.filter(|uid| !uid.is_empty()).ok_or_else(|| {
+            AccessError::new(OPERATION, Failure::Unintelligible { detail: "it has no uid".to_owned() })
+        })?;
+        Ok(ClusterUid(uid))
+    }
+
+    /// Version of the API server.
+    ///
+    /// # Errors
+    /// When it does not tell.
+    pub async fn server_version(&self) -> Result<ServerVersion, AccessError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Info {
+            major: String,
+            minor: String,
+            git_version: String,
+        }
+        const OPERATION: &str = "reading the version of the API server";
+        let request = Request::get("/version")
+            .body(Vec::new())
+            .map_err(|error| AccessError::new(OPERATION, Failure::Invalid { message: error.to_string() }))?;
+        let info: Info = self.call(&OPERATION, request).await?;
+        let number = |text: &str| text.trim_end_matches(|c: char| !c.is_ascii_digit()).parse::<u32>();
+        match (number(&info.major), number(&info.minor)) {
+            (Ok(major), Ok(minor)) => Ok(ServerVersion { major, minor, git_version: info.git_version }),
+            _ => Err(AccessError::new(
+                OPERATION,
+                Failure::Unintelligible { detail: "major and minor are no numbers".to_owned() },
+            )),
+        }
+    }
+
+    /// Sends one request and reads the answer, within the deadline.
+    ///
+    /// The answer is parsed here, not by the client: that one writes bodies it cannot parse to the
+    /// log, and a body can be a Secret or a token.
+    pub(crate) async fn call<T: DeserializeOwned>(
+        &self,
+        operation: &(dyn fmt::Display + Sync),
+        request: Request<Vec<u8>>,
+    ) -> Result<T, AccessError> {
+        let after = self.inner.timeout;
+        let text = match tokio::time::timeout(after, self.inner.client.request_text(request)).await {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => return Err(AccessError::new(operation, Failure::of(error))),
+            Err(_) => return Err(AccessError::new(operation, Failure::Timeout { after })),
+        };
+        serde_json::from_str(&text).map_err(|error| AccessError::new(operation, Failure::unreadable(&error)))
+    }
+}

@@ -1,0 +1,197 @@
+//! A set of objects made to be as declared, writing only what differs.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use kube::core::DynamicObject;
+
+use crate::cluster::Cluster;
+use crate::drift::drift;
+use crate::error::{AccessError, Failure};
+use crate::established::{DefinedKind, defined_kinds};
+use crate::kinds::Rank;
+use crate::ledger::{Ledger, SetDigest};
+use crate::objects::Force;
+use fleet_plan::object::{Manifest, ObjectKey};
+use fleet_plan::plan::Presence;
+
+/// Requests of one set under way at the same time.
+const AT_ONCE: usize = 16;
+
+/// What an ensure did.
+#[derive(Clone, Default)]
+pub struct EnsureReport {
+    /// Objects that were written, in the order of the set.
+    pub applied: Vec<ObjectKey>,
+    /// How many were as declared already.
+    pub unchanged: usize,
+    /// An object that cannot be written yet: its kind is not served although its definition was
+    /// applied, or the object is being deleted. The rest of its rank was written, later ranks were
+    /// not. An event of that object's definition, or of the object, is due.
+    pub pending: Option<ObjectKey>,
+    live: HashMap<ObjectKey, DynamicObject>,
+}
+
+impl EnsureReport {
+    /// The object as the cluster answered with it, when it was read or written here.
+    pub fn live(&self, key: &ObjectKey) -> Option<&DynamicObject> {
+        self.live.get(key)
+    }
+
+    /// Whether every object of the set is as declared now.
+    pub fn is_complete(&self) -> bool {
+        self.pending.is_none()
+    }
+}
+
+// Bodies may hold credentials.
+impl fmt::Debug for EnsureReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EnsureReport")
+            .field("applied", &self.applied)
+            .field("unchanged", &self.unchanged)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    /// Makes a set of objects be as declared.
+    ///
+    /// With [`Presence::Absent`] everything is written without reading; with [`Presence::Unknown`]
+    /// everything is read at once, and only what [`drift`]s is written. Writes go out rank by rank
+    /// (definitions and namespaces, then what workloads need, then workloads, then custom
+    /// resources), those of one rank at the same time. Objects are taken by force, except
+    /// namespaces, which others share. A custom resource whose definition is in the same set waits
+    /// for it to be served, at most for one request deadline.
+    ///
+    /// # Errors
+    /// The first error in the order of the set; what was sent with it was sent. Calling again
+    /// continues.
+    pub async fn ensure(
+        &self,
+        set: &[Manifest],
+        manager: &str,
+        presence: Presence,
+    ) -> Result<EnsureReport, AccessError> {
+        let mut report = EnsureReport::default();
+        let due = match presence {
+            Presence::Absent => set.iter().collect(),
+            Presence::Unknown => self.due(set, manager, &mut report).await?,
+        };
+        report.unchanged = set.len() - due.len();
+        let kinds = defined_kinds(set);
+        for rank in Rank::ALL {
+            let batch: Vec<&Manifest> =
+                due.iter().copied().filter(|manifest| Rank::of(&manifest.key.resource) == rank).collect();
+            self.write(&batch, manager, &kinds, &mut report).await?;
+            if report.pending.is_some() {
+                break;
+            }
+        }
+        Ok(report)
+    }
+
+    /// As [`Cluster::ensure`], but sends nothing at all when the ledger knows that this very set was
+    /// found or made complete on this cluster not long ago.
+    ///
+    /// # Errors
+    /// As [`Cluster::ensure`]; also when the cluster's identity cannot be read.
+    pub async fn ensure_unless_known(
+        &self,
+        ledger: &Ledger,
+        name: &str,
+        set: &[Manifest],
+        manager: &str,
+        presence: Presence,
+        now: Timestamp,
+    ) -> Result<EnsureReport, AccessError> {
+        let cluster = self.uid().await?;
+        let digest = SetDigest::of(set, manager);
+        if ledger.knows(&cluster, name, &digest, now) {
+            return Ok(EnsureReport { unchanged: set.len(), ..EnsureReport::default() });
+        }
+        let report = self.ensure(set, manager, presence).await?;
+        if report.is_complete() {
+            ledger.record(cluster, name, digest, now);
+        }
+        Ok(report)
+    }
+
+    /// Reads the set and picks what has to be written.
+    async fn due<'a>(
+        &self,
+        set: &'a [Manifest],
+        manager: &str,
+        report: &mut EnsureReport,
+    ) -> Result<Vec<&'a Manifest>, AccessError> {
+        let found: Vec<Option<DynamicObject>> =
+            stream::iter(set).map(|manifest| self.get(&manifest.key)).buffered(AT_ONCE).try_collect().await?;
+        let mut due = Vec::new();
+        for (manifest, live) in set.iter().zip(found) {
+            let Some(live) = live else {
+                due.push(manifest);
+                continue;
+            };
+            if live.metadata.deletion_timestamp.is_some() {
+                report.pending = Some(manifest.key.clone());
+            } else if let Some(drift) = drift(manifest, &live, manager) {
+                tracing::debug!(object = %manifest.key, %drift, "object is not as declared");
+                due.push(manifest);
+            }
+            report.live.insert(manifest.key.clone(), live);
+        }
+        Ok(due)
+    }
+
+    /// Writes the objects of one rank.
+    async fn write(
+        &self,
+        batch: &[&Manifest],
+        manager: &str,
+        kinds: &[DefinedKind],
+        report: &mut EnsureReport,
+    ) -> Result<(), AccessError> {
+        let answers: Vec<Result<DynamicObject, AccessError>> = stream::iter(batch)
+            .map(|manifest| self.write_one(manifest, manager, kinds))
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        for (manifest, answer) in batch.iter().zip(answers) {
+            match answer {
+                Ok(live) => {
+                    report.applied.push(manifest.key.clone());
+                    report.live.insert(manifest.key.clone(), live);
+                }
+                Err(error)
+                    if matches!(error.failure(), Failure::NotServed)
+                        && kinds.iter().any(|kind| kind.defines(&manifest.key.resource)) =>
+                {
+                    report.pending = Some(manifest.key.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_one(
+        &self,
+        manifest: &Manifest,
+        manager: &str,
+        kinds: &[DefinedKind],
+    ) -> Result<DynamicObject, AccessError> {
+        let resource = &manifest.key.resource;
+        let shared = resource.group.is_empty() && resource.kind == "Namespace";
+        let force = if shared { Force::Shared } else { Force::Force };
+        let answer = self.apply(manifest, manager, force).await;
+        match (&answer, kinds.iter().find(|kind| kind.defines(resource))) {
+            (Err(error), Some(kind)) if matches!(error.failure(), Failure::NotServed) => {
+                self.apply_when_served(manifest, manager, force, kind).await
+            }
+            _ => answer,
+        }
+    }
+}
