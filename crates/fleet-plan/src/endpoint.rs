@@ -1,5 +1,7 @@
 //! Which address and which CA a spoke gets for its hub.
 
+use base64::Engine;
+
 /// The address that the API server has inside its own cluster.
 pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
 
@@ -11,6 +13,39 @@ pub struct ClusterInfo {
     pub server: String,
     /// PEM bundle, when the document carries one.
     pub ca_pem: Option<String>,
+}
+
+impl ClusterInfo {
+    /// Reads the kubeconfig inside the ConfigMap. Anything but one readable cluster entry with a
+    /// server counts as nothing published.
+    pub fn parse(text: &str) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Document {
+            clusters: Vec<Named>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Named {
+            cluster: Entry,
+        }
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Entry {
+            server: String,
+            certificate_authority_data: Option<String>,
+        }
+        // The document is public and small; more than this is not what kubeadm writes.
+        const MAX_BYTES: usize = 64 * 1024;
+        if text.len() > MAX_BYTES {
+            return None;
+        }
+        let document: Document = serde_saphyr::from_str(text).ok()?;
+        let [Named { cluster }] = <[Named; 1]>::try_from(document.clusters).ok()?;
+        let ca_pem = cluster
+            .certificate_authority_data
+            .and_then(|data| base64::engine::general_purpose::STANDARD.decode(data.trim()).ok())
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        (!cluster.server.is_empty()).then_some(Self { server: cluster.server, ca_pem })
+    }
 }
 
 /// What is known about how a hub can be reached.
@@ -110,6 +145,16 @@ mod tests {
                 ca_pem: Some("info".into()),
             }),
             root_ca: Some("root".into()),
+        }
+    }
+
+    #[test]
+    fn a_published_cluster_info_is_read_and_a_broken_one_ignored() {
+        let text = "clusters:\n- name: ''\n  cluster: {server: 'https://h:6443', certificate-authority-data: UEVN}\n";
+        let info = ClusterInfo { server: "https://h:6443".into(), ca_pem: Some("PEM".into()) };
+        assert_eq!(ClusterInfo::parse(text), Some(info));
+        for broken in ["", "clusters: []", "clusters: [{cluster: {}}]", "a: [", "clusters: 7"] {
+            assert_eq!(ClusterInfo::parse(broken), None, "{broken}");
         }
     }
 

@@ -56,7 +56,9 @@ pub enum NameClash {
         name: String,
     },
     /// More than one ManagedCluster carries this Spoke's owner labels.
-    #[error("ManagedClusters {0} and {1} both carry this Spoke's owner labels; set spec.managedClusterName to the right one")]
+    #[error(
+        "ManagedClusters {0} and {1} both carry this Spoke's owner labels; set spec.managedClusterName to the right one"
+    )]
     Ambiguous(String, String),
 }
 
@@ -68,9 +70,8 @@ pub enum NameClash {
 /// When the name belongs to another Spoke, or two clusters claim to be this Spoke's.
 pub fn managed_cluster_name(question: NameQuestion<'_>) -> Result<String, NameClash> {
     let NameQuestion { namespace, name, resolved, declared, clusters } = question;
-    let ours = |cluster: &NamedCluster| {
-        cluster.owner.as_ref().is_some_and(|(ns, n)| ns == namespace && n == name)
-    };
+    let ours =
+        |cluster: &NamedCluster| cluster.owner.as_ref().is_some_and(|(ns, n)| ns == namespace && n == name);
     let choice = if let Some(fixed) = resolved.or(declared) {
         fixed.to_owned()
     } else {
@@ -143,19 +144,13 @@ mod tests {
         let clusters = [cluster("x", Some(("fleet", "paris"))), cluster("paris", None)];
         assert_eq!(managed_cluster_name(ask(None, &clusters)), Ok("x".into()));
         assert_eq!(managed_cluster_name(ask(None, &clusters[1..])), Ok("paris".into()));
-        assert_eq!(
-            managed_cluster_name(ask(None, &[])),
-            Ok(derived_managed_cluster_name("fleet", "paris"))
-        );
+        assert_eq!(managed_cluster_name(ask(None, &[])), Ok(derived_managed_cluster_name("fleet", "paris")));
     }
 
     #[test]
     fn another_owner_is_a_clash_and_never_taken_over() {
         let clusters = [cluster("paris", Some(("other", "paris")))];
-        assert!(matches!(
-            managed_cluster_name(ask(Some("paris"), &clusters)),
-            Err(NameClash::Owned { .. })
-        ));
+        assert!(matches!(managed_cluster_name(ask(Some("paris"), &clusters)), Err(NameClash::Owned { .. })));
         // Without a declared name the foreign one is simply not chosen.
         assert_eq!(
             managed_cluster_name(ask(None, &clusters)),

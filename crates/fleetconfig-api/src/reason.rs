@@ -188,6 +188,10 @@ catalogue! {
         cause: "The klusterlet is on the spoke, and its agent has not yet asked the hub for a certificate.",
         remedy: "Wait; if it does not end, check on the spoke that the pods in open-cluster-management-agent run and can reach the hub's address (spec.apiServer of the Hub, spec.proxyUrl of the Spoke).",
     }
+    ManagedClusterDenied {
+        cause: "An administrator of the hub has set hubAcceptsClient of the ManagedCluster back to false.",
+        remedy: "Set spec.hubAcceptsClient of the ManagedCluster to true to let the cluster in again, or delete the Spoke.",
+    }
     CsrRefused {
         cause: "A certificate request for this cluster did not meet the rules for approval and was left alone.",
         remedy: "If the request is not yours, find out who sent it. If it is, the message says which part does not agree; delete the request and the agent sends a new one.",

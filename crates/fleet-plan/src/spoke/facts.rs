@@ -43,7 +43,7 @@ pub struct ReadyHub {
 /// The ServiceAccount that a spoke's agent uses for its first contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootstrapAccount {
-    /// `metadata.uid`; API server puts it into the CSRs that the account makes.
+    /// `metadata.uid`; the API server puts it into the CSRs that the account makes.
     pub uid: String,
 }
 
@@ -75,6 +75,8 @@ pub struct SpokeSeen {
     pub cluster_uid: String,
     /// The Klusterlet, if there is one.
     pub klusterlet: Option<KlusterletSeen>,
+    /// Names of further Klusterlets: the cluster is a spoke of other hubs too.
+    pub other_klusterlets: Vec<String>,
     /// The bootstrap Secret in the agent's namespace.
     pub bootstrap: Option<BootstrapSeen>,
     /// The credential that the agent obtained from a hub.

@@ -1,0 +1,224 @@
+//! What a FleetConfig's status says, summed up from its children.
+
+use fleetconfig_api::condition::{self, ConditionStatus};
+use fleetconfig_api::phase::{FleetConfigPhase, HubPhase, SpokePhase};
+use fleetconfig_api::reason::Reason;
+use fleetconfig_api::v1alpha1::{FleetConfig, FleetConfigStatus, JoinedSpoke, SpokeState, SpokeSummary};
+use fleetconfig_api::v1beta1::{Hub, Spoke};
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use super::children::hub_name;
+use crate::conditions::{Draft, Standing, merge};
+
+/// A child that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The catalogue's word.
+    pub reason: Reason,
+    /// What was seen, what to change.
+    pub message: String,
+}
+
+/// The live children of a FleetConfig, as the caches have them.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveChildren<'a> {
+    /// Its Hub.
+    pub hub: Option<&'a Hub>,
+    /// Its Spokes.
+    pub spokes: &'a [std::sync::Arc<Spoke>],
+    /// What keeps children from being made.
+    pub blocked: Option<&'a Blocked>,
+}
+
+/// The whole status of a FleetConfig.
+pub fn status(fleet: &FleetConfig, children: LiveChildren<'_>, now: Timestamp) -> FleetConfigStatus {
+    let previous = fleet.status.clone().unwrap_or_default();
+    let deleting = fleet.metadata.deletion_timestamp.is_some();
+    let standing = standing(fleet, children, deleting);
+    let phase = match &standing {
+        _ if deleting => FleetConfigPhase::Deleting,
+        Standing::Ready => FleetConfigPhase::Running,
+        Standing::Progressing { .. } => FleetConfigPhase::Initializing,
+        Standing::Failing { .. } | Standing::Stalled { .. } => FleetConfigPhase::Unhealthy,
+    };
+    let mut drafts = vec![hub_initialized(children.hub), cleanup_failed(children)];
+    drafts.extend(children.spokes.iter().map(|spoke| joined(spoke)));
+    drafts.extend(standing.drafts());
+    let generation = fleet.metadata.generation.unwrap_or_default();
+    FleetConfigStatus {
+        observed_generation: Some(generation),
+        phase: Some(phase),
+        conditions: merge(&previous.conditions, &drafts, generation, now),
+        hub_name: Some(hub_name(fleet).to_owned()),
+        spoke_summary: Some(summary(children.spokes)),
+        spokes: children.spokes.iter().map(|spoke| state(spoke)).collect(),
+        joined_spokes: children.spokes.iter().filter_map(|spoke| joined_spoke(spoke)).collect(),
+        installed_hub_add_ons: children
+            .hub
+            .and_then(|hub| hub.status.as_ref())
+            .map(|status| status.installed_hub_add_ons.clone())
+            .unwrap_or_default(),
+    }
+}
+
+fn standing(fleet: &FleetConfig, children: LiveChildren<'_>, deleting: bool) -> Standing {
+    if deleting {
+        let left = children.spokes.len();
+        let message = match (left, children.hub) {
+            (0, None) => "everything is gone".to_owned(),
+            (0, Some(_)) => "removing the hub".to_owned(),
+            _ => format!("detaching {left} spoke(s)"),
+        };
+        return Standing::Progressing { reason: Reason::Detaching, message };
+    }
+    if let Some(blocked) = children.blocked {
+        return Standing::Stalled { reason: blocked.reason, message: blocked.message.clone() };
+    }
+    let Some(hub) = children.hub else {
+        return Standing::Progressing {
+            reason: Reason::HubInitializing,
+            message: "the Hub is being created".to_owned(),
+        };
+    };
+    let hub_status = hub.status.as_ref();
+    let hub_standing = reading(
+        hub_status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
+        &format!("Hub {}", hub.name_any()),
+        hub_status.and_then(|status| status.phase) == Some(HubPhase::Unhealthy),
+    );
+    let missing = fleet.spec.spokes.len().saturating_sub(children.spokes.len());
+    let creating = (missing > 0).then(|| Standing::Progressing {
+        reason: Reason::Joining,
+        message: format!("{missing} Spoke(s) are being created"),
+    });
+    let spokes = children.spokes.iter().map(|spoke| {
+        let status = spoke.status.as_ref();
+        reading(
+            status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
+            &format!("Spoke {}", spoke.name_any()),
+            phase_of(spoke) == Some(SpokePhase::Unhealthy),
+        )
+    });
+    std::iter::once(hub_standing).chain(creating).chain(spokes).max_by_key(weight).unwrap_or(Standing::Ready)
+}
+
+/// The worst of many standings is the fleet's; of equals the last one speaks.
+fn weight(standing: &Standing) -> u8 {
+    match standing {
+        Standing::Ready => 0,
+        Standing::Progressing { .. } => 1,
+        Standing::Failing { .. } => 2,
+        Standing::Stalled { .. } => 3,
+    }
+}
+
+/// How a child stands, from its own conditions.
+fn reading(conditions: &[condition::Condition], name: &str, unhealthy: bool) -> Standing {
+    let find = |kind: &str| conditions.iter().find(|condition| condition.type_ == kind);
+    let is_true = |kind: &str| find(kind).is_some_and(|found| found.status == ConditionStatus::True);
+    if is_true(condition::READY) {
+        return Standing::Ready;
+    }
+    let Some(ready) = find(condition::READY) else {
+        let message = format!("{name} has not been looked at yet");
+        return Standing::Progressing { reason: Reason::Joining, message };
+    };
+    let reason = ready.known_reason().unwrap_or(Reason::InternalError);
+    let message = format!("{name}: {}", ready.message);
+    if is_true(condition::STALLED) {
+        Standing::Stalled { reason, message }
+    } else if unhealthy {
+        Standing::Failing { reason, message }
+    } else {
+        Standing::Progressing { reason, message }
+    }
+}
+
+fn hub_initialized(hub: Option<&Hub>) -> Draft {
+    let found = hub.and_then(|hub| hub.status.as_ref()).and_then(|status| {
+        status.conditions.iter().find(|condition| condition.type_ == condition::HUB_INITIALIZED)
+    });
+    match found {
+        Some(found) if found.status == ConditionStatus::True => {
+            Draft::good(condition::HUB_INITIALIZED, Reason::ReconcileSuccess, &found.message)
+        }
+        Some(found) => Draft::missing(
+            condition::HUB_INITIALIZED,
+            found.known_reason().unwrap_or(Reason::HubInitializing),
+            &found.message,
+        ),
+        None => {
+            Draft::missing(condition::HUB_INITIALIZED, Reason::HubInitializing, "the Hub is being created")
+        }
+    }
+}
+
+fn cleanup_failed(children: LiveChildren<'_>) -> Draft {
+    let hub = children.hub.and_then(|hub| hub.status.as_ref()).map(|status| &status.conditions);
+    let spokes = children.spokes.iter().filter_map(|spoke| spoke.status.as_ref()).map(|s| &s.conditions);
+    let failed = hub.into_iter().chain(spokes).flatten().find(|condition| {
+        condition.type_ == condition::CLEANUP_FAILED && condition.status == ConditionStatus::True
+    });
+    match failed {
+        Some(failed) => Draft::bad(
+            condition::CLEANUP_FAILED,
+            failed.known_reason().unwrap_or(Reason::InternalError),
+            &failed.message,
+        ),
+        None => Draft::clear(condition::CLEANUP_FAILED, condition::CLEANUP_FAILED),
+    }
+}
+
+fn joined(spoke: &Spoke) -> Draft {
+    let kind = condition::spoke_joined(&spoke.name_any());
+    let conditions = spoke.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    match conditions.iter().find(|condition| condition.type_ == condition::SPOKE_JOINED) {
+        Some(found) if found.status == ConditionStatus::True => Draft::good(&kind, Reason::Joined, "Joined"),
+        Some(found) => Draft::missing(&kind, found.known_reason().unwrap_or(Reason::Joining), &found.message),
+        None => Draft::missing(&kind, Reason::Joining, "not looked at yet"),
+    }
+}
+
+fn phase_of(spoke: &Spoke) -> Option<SpokePhase> {
+    spoke.status.as_ref().and_then(|status| status.phase)
+}
+
+fn summary(spokes: &[std::sync::Arc<Spoke>]) -> SpokeSummary {
+    let count = |wanted: SpokePhase| {
+        let number = spokes.iter().filter(|spoke| phase_of(spoke) == Some(wanted)).count();
+        i64::try_from(number).unwrap_or(i64::MAX)
+    };
+    let unseen = spokes.iter().filter(|spoke| phase_of(spoke).is_none()).count();
+    SpokeSummary {
+        total: i64::try_from(spokes.len()).unwrap_or(i64::MAX),
+        joining: count(SpokePhase::Joining).saturating_add(i64::try_from(unseen).unwrap_or(i64::MAX)),
+        running: count(SpokePhase::Running),
+        unhealthy: count(SpokePhase::Unhealthy),
+        deleting: count(SpokePhase::Deleting),
+    }
+}
+
+fn state(spoke: &Spoke) -> SpokeState {
+    let status = spoke.status.as_ref();
+    let ready = status
+        .and_then(|status| status.conditions.iter().find(|condition| condition.type_ == condition::READY));
+    SpokeState {
+        name: spoke.name_any(),
+        phase: phase_of(spoke),
+        managed_cluster_name: status.and_then(|status| status.managed_cluster_name.clone()),
+        reason: ready.map(|ready| ready.reason.clone()),
+    }
+}
+
+/// Upstream lists the spokes that have joined, with what it needs to detach them.
+fn joined_spoke(spoke: &Spoke) -> Option<JoinedSpoke> {
+    let status = spoke.status.as_ref()?;
+    crate::conditions::holds(&status.conditions, condition::SPOKE_JOINED).then(|| JoinedSpoke {
+        name: spoke.name_any(),
+        kubeconfig: spoke.spec.kubeconfig.clone(),
+        purge_klusterlet_operator: spoke.spec.cleanup_config.purge_klusterlet_operator,
+        enabled_addons: status.enabled_addons.clone(),
+        klusterlet_hash: status.klusterlet_hash.clone(),
+    })
+}
