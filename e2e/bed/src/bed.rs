@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
@@ -22,7 +22,7 @@ use crate::{
     control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
     namespaces::{enter_command, supervisor_command},
     network,
-    options::{BedOptions, ImageSource},
+    options::{BedOptions, Image},
     state::{BedDirectory, BedRecord, beds_root, write_private},
     supervisor::SupervisorClient,
 };
@@ -33,6 +33,9 @@ const NAMESPACE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a cluster may take to become usable. On two idle cores it is ten
 /// seconds; this is for machines that compile meanwhile.
 const USABLE_LIMIT: Duration = Duration::from_secs(180);
+
+/// How long the files of a crashed unnamed bed are kept.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A running bed. Unless it is detached it ends when this is dropped, and when
 /// the process ends that holds it, however that happens.
@@ -58,10 +61,13 @@ impl Bed {
         let directory = match (&options.directory, &options.name) {
             (Some(path), _) => BedDirectory::at(path),
             (None, Some(name)) => BedDirectory::named(name)?,
-            (None, None) => BedDirectory::named(&fresh_name())?,
+            (None, None) => {
+                remove_forgotten(&beds_root()?).await?;
+                BedDirectory::named(&fresh_name())?
+            }
         };
-        let supervisor = SupervisorClient::new(directory.socket());
-        if supervisor.ping().await.is_ok() {
+        let supervisor = directory.supervisor();
+        if supervisor.answers().await {
             bail!(
                 "a bed runs already in {}: end it with `bed down`, or choose another name",
                 directory.path().display()
@@ -101,8 +107,10 @@ impl Bed {
     /// # Errors
     /// When none runs in that directory.
     pub async fn attach(directory: BedDirectory) -> Result<Self> {
-        let supervisor = SupervisorClient::new(directory.socket());
-        supervisor.ping().await.with_context(|| format!("no bed runs in {}", directory.path().display()))?;
+        let supervisor = directory.supervisor();
+        if !supervisor.answers().await {
+            bail!("no bed runs in {}", directory.path().display());
+        }
         let record = directory.read_record()?;
         let mut bed =
             Self { range: record.range, directory, supervisor, clusters: BTreeMap::new(), owned: None };
@@ -231,7 +239,7 @@ impl Bed {
         }
         let end = Instant::now() + NAMESPACE_LIMIT;
         // The kernel takes a network namespace down a moment after its last process.
-        while self.supervisor.ping().await.is_ok() || network::is_connected(self.range).await {
+        while self.supervisor.answers().await || network::is_connected(self.range).await {
             if Instant::now() >= end {
                 bail!("interface {} is still there although the bed has ended", self.range.host_interface());
             }
@@ -266,7 +274,7 @@ async fn start_supervisor(
     let mut child = command.spawn().context("starting `unshare`")?;
     let end = Instant::now() + NAMESPACE_LIMIT;
     loop {
-        if supervisor.ping().await.is_ok() {
+        if supervisor.answers().await {
             return Ok(child);
         }
         let exited = child.try_wait().context("looking at the supervisor")?;
@@ -294,21 +302,42 @@ pub(crate) fn companion(name: &str, variable: &str) -> Result<PathBuf> {
     })
 }
 
-/// Tells the process kubelet which programs stand for which image.
-fn write_images(
-    directory: &BedDirectory,
-    binaries: &Binaries,
-    more: &BTreeMap<String, ImageSource>,
-) -> Result<()> {
-    let mut images = binaries.ocm_images();
-    images.extend(more.iter().map(|(image, source)| (image.clone(), source.clone())));
+/// Tells the process kubelet which programs stand for which image. Of two
+/// entries that fit equally well it takes the first, so ours go last.
+fn write_images(directory: &BedDirectory, binaries: &Binaries, more: &[Image]) -> Result<()> {
+    let images: Vec<_> = more.iter().cloned().chain(binaries.ocm_images()).collect();
     write_private(&directory.images(), &serde_json::to_vec_pretty(&images)?)
 }
+
+/// Begins every name that [`fresh_name`] makes up.
+const FRESH: &str = "unnamed-";
 
 /// A name that no other bed of this machine has.
 fn fresh_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("t{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!("{FRESH}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Removes the files of unnamed beds whose owner crashed. They are kept for an
+/// hour, because the logs may tell why.
+async fn remove_forgotten(root: &Path) -> Result<()> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let is_unnamed = entry.file_name().to_string_lossy().starts_with(FRESH);
+        let age = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .ok()
+            .and_then(|time| time.elapsed().ok());
+        let directory = BedDirectory::at(entry.path());
+        if is_unnamed
+            && age.is_some_and(|age| age > FORGOTTEN_AFTER)
+            && !directory.supervisor().answers().await
+        {
+            directory.remove()?;
+        }
+    }
+    Ok(())
 }
 
 /// The beds in the default place that answer, by directory.
@@ -322,7 +351,7 @@ pub async fn running_beds() -> Result<Vec<BedDirectory>> {
     for entry in entries {
         let directory =
             BedDirectory::at(entry.with_context(|| format!("reading {}", root.display()))?.path());
-        if SupervisorClient::new(directory.socket()).ping().await.is_ok() {
+        if directory.supervisor().answers().await {
             running.push(directory);
         }
     }

@@ -3,7 +3,6 @@
 //! everything they are made from.
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -18,7 +17,7 @@ use tokio::{
     process::Command,
 };
 
-use crate::{bed::companion, control_plane::Component, options::ImageSource, state::cache_root};
+use crate::{bed::companion, control_plane::Component, options::Image, state::cache_root};
 
 /// Names a directory of ready programs; nothing is built then.
 pub const READY_BINARIES: &str = "FLEETCONFIG_BED_BINARIES";
@@ -93,11 +92,8 @@ impl Binaries {
         companion(Component::Kubelet.name(), "FLEETCONFIG_PROCESS_KUBELET")
     }
 
-    pub(crate) fn ocm_images(&self) -> BTreeMap<String, ImageSource> {
-        let image = |&(image, program): &(&str, &str)| {
-            (image.to_owned(), ImageSource { binaries: self.ocm.join(program) })
-        };
-        OCM_IMAGES.iter().map(image).collect()
+    pub(crate) fn ocm_images(&self) -> Vec<Image> {
+        OCM_IMAGES.map(|(image, program)| Image::program(image, self.ocm.join(program))).into()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{io::Write, os::unix::process::CommandExt, path::Path};
 
 use anyhow::{Context, Result, bail};
-use bed::{Bed, BedOptions, Component, binaries::Binaries};
+use bed::{Bed, BedOptions, Component, Image, binaries::Binaries};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -23,7 +23,7 @@ pub(crate) struct Up {
     /// Control planes only: no node, no pods.
     #[arg(long)]
     without_kubelet: bool,
-    /// A program, or a directory of programs, that runs in place of an image.
+    /// A program that runs in place of an image.
     #[arg(long = "image", value_name = "IMAGE=PATH")]
     images: Vec<String>,
 }
@@ -67,7 +67,7 @@ pub(crate) async fn up(up: Up) -> Result<()> {
         let Some((image, path)) = image.split_once('=') else {
             bail!("--image {image:?}: expected IMAGE=PATH")
         };
-        options = options.with_image(image, Path::new(path));
+        options = options.with_image(Image::program(image, std::path::absolute(path)?));
     }
 
     // From the first moment on, or a Ctrl-C during the start would leave files.

@@ -40,6 +40,13 @@ impl Identity {
         self
     }
 
+    /// The same credentials, but trusting another certificate authority.
+    #[must_use]
+    pub fn trusting(mut self, ca_pem: impl Into<String>) -> Self {
+        self.ca = ca_pem.into();
+        self
+    }
+
     /// A kubeconfig with everything embedded. It is JSON, and so YAML.
     pub fn kubeconfig(&self) -> String {
         format!("{:#}", self.kubeconfig_value())

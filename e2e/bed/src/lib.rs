@@ -43,6 +43,6 @@ pub use crate::{
     cluster::Cluster,
     control_plane::Component,
     identity::Identity,
-    options::{BedOptions, ImageSource},
+    options::{BedOptions, Image},
     state::{BedDirectory, beds_root},
 };

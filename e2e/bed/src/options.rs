@@ -1,9 +1,6 @@
 //! What one can choose about a bed.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -16,9 +13,8 @@ pub struct BedOptions {
     pub name: Option<String>,
     /// Directory for the bed's files; without one, a directory under the cache.
     pub directory: Option<PathBuf>,
-    /// Images besides OCM's: from an image (repository without registry and
-    /// tag, or the full reference) to what runs in its place.
-    pub images: BTreeMap<String, ImageSource>,
+    /// Images besides OCM's.
+    pub images: Vec<Image>,
     /// Whether the clusters get a node that runs pods.
     pub kubelet: bool,
     /// Whether the bed outlives the process that started it.
@@ -32,7 +28,7 @@ impl BedOptions {
             clusters: clusters.into_iter().map(Into::into).collect(),
             name: None,
             directory: None,
-            images: BTreeMap::new(),
+            images: Vec::new(),
             kubelet: true,
             detached: false,
         }
@@ -45,10 +41,10 @@ impl BedOptions {
         self
     }
 
-    /// Runs a local program wherever a pod asks for `image`.
+    /// Runs local programs wherever a pod asks for an image.
     #[must_use]
-    pub fn with_image(mut self, image: impl Into<String>, binaries: impl AsRef<Path>) -> Self {
-        self.images.insert(image.into(), ImageSource { binaries: binaries.as_ref().to_owned() });
+    pub fn with_image(mut self, image: Image) -> Self {
+        self.images.push(image);
         self
     }
 
@@ -60,10 +56,25 @@ impl BedOptions {
     }
 }
 
-/// What runs in place of an image.
+/// What runs in place of an image: an entry of the process kubelet's map.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ImageSource {
-    /// A program, or a directory of programs; they appear in the container's
-    /// root directory.
+pub struct Image {
+    /// The repository or its last path parts, with or without tag: `work` and
+    /// `open-cluster-management/work:v1` both match that image of any registry.
+    #[serde(rename = "match")]
+    pub pattern: String,
+    /// A program, or a directory of programs; they appear in `/` and `/bin` of
+    /// the container.
     pub binaries: PathBuf,
+    /// What runs when the container names no command.
+    pub entrypoint: Vec<String>,
+}
+
+impl Image {
+    /// One program, which is also what runs by default.
+    pub fn program(pattern: impl Into<String>, program: impl Into<PathBuf>) -> Self {
+        let program = program.into();
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        Self { pattern: pattern.into(), entrypoint: vec![format!("/{name}")], binaries: program }
+    }
 }

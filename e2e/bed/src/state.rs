@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{addresses::BedRange, control_plane::Component};
+use crate::{addresses::BedRange, control_plane::Component, supervisor::SupervisorClient};
 
 /// Marks a directory as a bed's: nothing else is ever emptied.
 const MARKER: &str = "fleetconfig-bed";
@@ -88,6 +88,10 @@ impl BedDirectory {
     /// The directory itself.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    pub(crate) fn supervisor(&self) -> SupervisorClient {
+        SupervisorClient::new(self.socket())
     }
 
     /// The supervisor's socket.

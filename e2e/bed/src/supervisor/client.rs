@@ -61,8 +61,9 @@ impl SupervisorClient {
         }
     }
 
-    pub(crate) async fn ping(&self) -> Result<()> {
-        self.done(&Request::Ping).await.map(drop)
+    /// Whether the bed runs.
+    pub(crate) async fn answers(&self) -> bool {
+        self.done(&Request::Ping).await.is_ok()
     }
 
     /// Runs a short command inside the bed.

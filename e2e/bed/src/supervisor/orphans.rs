@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, fs};
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use nix::{
+    sys::wait::{WaitPidFlag, waitpid},
+    unistd::Pid,
+};
 
 /// Collects the ended children that nobody else waits for. `awaited` are the
 /// children whose end somebody does wait for.
@@ -20,7 +23,7 @@ pub(crate) fn reap(awaited: &BTreeSet<i32>) {
         let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
         if is_zombie_of(&stat, me) {
             // Nothing to do about an error: the zombie is then not ours.
-            let _collected = waitpid(Pid::from_raw(pid), WaitOptions::NOHANG);
+            let _collected = waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG));
         }
     }
 }

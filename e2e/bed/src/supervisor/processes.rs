@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, kill_process};
+use nix::{sys::signal::kill, unistd::Pid};
 use tokio::{process::Command, sync::watch, time::timeout};
 
 use super::{ProcessSpec, ProcessState, ProcessStatus, Signal, orphans};
@@ -121,8 +121,8 @@ impl Processes {
             }
             // The waiting task has not seen its end, so the id cannot have been
             // given to another process.
-            let pid = Pid::from_raw(entry.pid).context("process id 0")?;
-            kill_process(pid, unix_signal(signal)).with_context(|| format!("signalling {name}"))?;
+            kill(Pid::from_raw(entry.pid), unix_signal(signal))
+                .with_context(|| format!("signalling {name}"))?;
             match signal {
                 Signal::Pause => entry.paused = true,
                 Signal::Resume => entry.paused = false,
@@ -179,12 +179,12 @@ impl Processes {
     }
 }
 
-fn unix_signal(signal: Signal) -> rustix::process::Signal {
+fn unix_signal(signal: Signal) -> nix::sys::signal::Signal {
     match signal {
-        Signal::Terminate => rustix::process::Signal::TERM,
-        Signal::Kill => rustix::process::Signal::KILL,
-        Signal::Pause => rustix::process::Signal::STOP,
-        Signal::Resume => rustix::process::Signal::CONT,
+        Signal::Terminate => nix::sys::signal::Signal::SIGTERM,
+        Signal::Kill => nix::sys::signal::Signal::SIGKILL,
+        Signal::Pause => nix::sys::signal::Signal::SIGSTOP,
+        Signal::Resume => nix::sys::signal::Signal::SIGCONT,
     }
 }
 

@@ -88,12 +88,10 @@ fn owner_watch(ends_with_owner: bool) -> oneshot::Receiver<()> {
     gone
 }
 
-/// A fresh network namespace has its loopback down and forwards nothing. Named
-/// network namespaces are files in /run/netns: with a /run of our own they
-/// vanish with us.
+/// A fresh network namespace has its loopback down, no bridge, and forwards
+/// nothing.
 async fn prepare_namespaces(processes: &Processes) -> Result<()> {
     for command in [
-        "mount -t tmpfs -o mode=755 tmpfs /run",
         "ip link set lo up",
         &format!("ip link add {BRIDGE} type bridge"),
         &format!("ip link set {BRIDGE} up"),

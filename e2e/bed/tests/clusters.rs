@@ -1,0 +1,155 @@
+//! Clusters of a real bed do what scenarios need of them. Needs the programs
+//! (see `bed binaries`) and the right to make namespaces.
+
+#![allow(clippy::disallowed_methods, reason = "a test of processes waits for processes")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use bed::{Bed, BedOptions, Component, audit::Filter};
+use common::{Footprint, serially, within};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams, ObjectMeta, PostParams},
+};
+
+fn config_map(name: &str) -> ConfigMap {
+    ConfigMap { metadata: ObjectMeta { name: Some(name.into()), ..Default::default() }, ..Default::default() }
+}
+
+async fn namespace_uid(client: Client) -> String {
+    Api::<Namespace>::all(client).get("kube-system").await.unwrap().uid().unwrap()
+}
+
+#[tokio::test]
+async fn two_clusters_are_usable_within_20_seconds_and_are_two() {
+    let _turn = serially().await;
+    let started = Instant::now();
+    let bed = Bed::start(BedOptions::new(["hub", "spoke1"]).without_kubelet()).await.unwrap();
+    let took = started.elapsed();
+    let (hub, spoke) = (bed.cluster("hub").unwrap(), bed.cluster("spoke1").unwrap());
+    assert_ne!(namespace_uid(hub.admin()).await, namespace_uid(spoke.admin()).await);
+    assert!(bed.cluster("spoke2").is_err());
+
+    // What stands in the file works, for other programs than this one.
+    let text = std::fs::read_to_string(hub.kubeconfig_path()).unwrap();
+    let kubeconfig = kube::config::Kubeconfig::from_yaml(&text).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let client = Client::try_from(config).unwrap();
+    assert_eq!(namespace_uid(client).await, namespace_uid(hub.admin()).await);
+
+    // A certificate of one cluster is nothing to the other.
+    let stranger = hub.identity("stranger", Some("system:masters")).unwrap();
+    let stranger = stranger.at_server(spoke.server()).trusting(spoke.ca_pem());
+    let answer =
+        Api::<Namespace>::all(stranger.client("stranger").await.unwrap()).list(&ListParams::default()).await;
+    assert!(matches!(answer, Err(kube::Error::Api(status)) if status.code == 401));
+
+    let footprint = Footprint::of(&bed).await;
+    bed.stop().await.unwrap();
+    footprint.assert_gone();
+    assert!(took < Duration::from_secs(20), "two clusters took {took:?}");
+}
+
+#[tokio::test]
+async fn the_audit_log_tells_users_agents_and_writes_apart() {
+    let _turn = serially().await;
+    let bed = Bed::start(BedOptions::new(["hub"]).without_kubelet()).await.unwrap();
+    let hub = bed.cluster("hub").unwrap();
+    let ours = hub.client_for("ours", Some("system:masters"), "our-program/1.2").await.unwrap();
+    let maps = Api::<ConfigMap>::namespaced(ours, "default");
+    maps.create(&PostParams::default(), &config_map("a")).await.unwrap();
+    maps.get("a").await.unwrap();
+    maps.delete("a", &DeleteParams::default()).await.unwrap();
+    let theirs = hub.client_for("theirs", None, "other/1").await.unwrap();
+    let refused = Api::<ConfigMap>::namespaced(theirs, "default").get("a").await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403), "no group, no rights");
+
+    let audit = hub.audit();
+    let requests = audit.requests(&Filter::without_background().agent("our-program/")).unwrap();
+    let seen: Vec<_> =
+        requests.iter().map(|r| (r.user.as_str(), r.verb.as_str(), r.resource.as_str())).collect();
+    assert_eq!(
+        seen,
+        [("ours", "create", "configmaps"), ("ours", "get", "configmaps"), ("ours", "delete", "configmaps")]
+    );
+    assert_eq!(audit.requests(&Filter::all().user("ours").writes()).unwrap().len(), 2);
+    let forbidden = audit.requests(&Filter::all().user("theirs")).unwrap();
+    assert_eq!(forbidden.iter().map(|r| r.code).collect::<Vec<_>>(), [403]);
+    bed.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_service_account_gets_in_with_its_token_until_it_is_deleted() {
+    let _turn = serially().await;
+    let bed = Bed::start(BedOptions::new(["hub"]).without_kubelet()).await.unwrap();
+    let hub = bed.cluster("hub").unwrap();
+    let accounts = Api::<ServiceAccount>::namespaced(hub.admin(), "default");
+    let account = ServiceAccount {
+        metadata: ObjectMeta { name: Some("joiner".into()), ..Default::default() },
+        ..Default::default()
+    };
+    accounts.create(&PostParams::default(), &account).await.unwrap();
+    let identity = hub.service_account("default", "joiner", Duration::from_secs(600)).await.unwrap();
+    assert_eq!(identity.user(), "system:serviceaccount:default:joiner");
+    let client = identity.client("joiner").await.unwrap();
+    let code = async || match Api::<ConfigMap>::namespaced(client.clone(), "default").get("x").await {
+        Err(kube::Error::Api(status)) => status.code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code().await, 403, "known, without rights");
+    accounts.delete("joiner", &DeleteParams::default()).await.unwrap();
+    within(Duration::from_secs(20), "the token to be refused", async || code().await == 401).await;
+    bed.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_apiserver_can_be_killed_started_and_made_to_hang() {
+    let _turn = serially().await;
+    let bed = Bed::start(BedOptions::new(["hub"]).without_kubelet()).await.unwrap();
+    let hub = bed.cluster("hub").unwrap();
+    let maps = Api::<ConfigMap>::namespaced(hub.admin(), "default");
+    maps.create(&PostParams::default(), &config_map("kept")).await.unwrap();
+
+    hub.kill(Component::ApiServer).await.unwrap();
+    let refused = std::net::TcpStream::connect(hub.server().trim_start_matches("https://"));
+    assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
+    assert!(hub.pause(Component::ApiServer).await.is_err(), "what has ended cannot hang");
+
+    hub.start(Component::ApiServer).await.unwrap();
+    assert!(hub.start(Component::ApiServer).await.is_err(), "it runs already");
+    hub.wait_until_serving(Duration::from_secs(60)).await.unwrap();
+    maps.get("kept").await.expect("the database outlives the apiserver");
+
+    hub.pause(Component::ApiServer).await.unwrap();
+    let hanging = tokio::time::timeout(Duration::from_secs(2), maps.get("kept")).await;
+    assert!(hanging.is_err(), "a hanging apiserver answered");
+    hub.resume(Component::ApiServer).await.unwrap();
+    within(Duration::from_secs(30), "an answer after the hang", async || maps.get("kept").await.is_ok())
+        .await;
+    bed.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn two_beds_run_side_by_side_and_one_can_grow() {
+    let _turn = serially().await;
+    let start = || Bed::start(BedOptions::new(["hub"]).without_kubelet());
+    let (first, second) = tokio::join!(start(), start());
+    let (first, mut second) = (first.unwrap(), second.unwrap());
+    assert_ne!(first.cluster("hub").unwrap().server(), second.cluster("hub").unwrap().server());
+    assert_ne!(first.host_address(), second.host_address());
+
+    let footprint = Footprint::of(&first).await;
+    first.stop().await.unwrap();
+    footprint.assert_gone();
+    second.add_clusters(&["spoke1".to_owned()], false).await.unwrap();
+    assert!(
+        second.add_clusters(&["spoke1".to_owned()], false).await.is_err(),
+        "a second cluster of the same name"
+    );
+    namespace_uid(second.cluster("hub").unwrap().admin()).await;
+    namespace_uid(second.cluster("spoke1").unwrap().admin()).await;
+    second.stop().await.unwrap();
+}

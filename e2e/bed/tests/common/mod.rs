@@ -1,0 +1,111 @@
+//! What the tests of the bed share.
+
+#![allow(
+    dead_code,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test program uses a part of it, and a test stops at the first surprise"
+)]
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use bed::Bed;
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One bed after the other: a test measures how long a start takes, and two
+/// cores carry two clusters at a time.
+pub(crate) async fn serially() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// Looks every 50 ms until it is so; fails after the deadline.
+pub(crate) async fn within(deadline: Duration, what: &str, seen: impl AsyncFn() -> bool) {
+    let end = Instant::now() + deadline;
+    while !seen().await {
+        assert!(Instant::now() < end, "waited {deadline:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Everything by which a bed shows on the machine: its namespaces, as the
+/// kernel numbers them, its interface on the host, and its directory.
+#[derive(Debug)]
+pub(crate) struct Footprint {
+    namespaces: Vec<PathBuf>,
+    interface_address: String,
+    directory: PathBuf,
+}
+
+impl Footprint {
+    pub(crate) async fn of(bed: &Bed) -> Self {
+        let command = bed.enter_command().await.unwrap();
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+        let at = words.iter().position(|word| word == "--target").unwrap();
+        Self::of_process(&words[at + 1], bed.host_address().to_string(), bed.directory().path().to_owned())
+    }
+
+    pub(crate) fn of_process(pid: &str, interface_address: String, directory: PathBuf) -> Self {
+        let namespaces = ["net", "mnt", "pid"]
+            .map(|kind| fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap())
+            .into_iter()
+            .filter(|namespace| !own_namespaces().contains(namespace))
+            .collect::<Vec<_>>();
+        assert_eq!(namespaces.len(), 3, "the bed shares namespaces with its owner");
+        let footprint = Self { namespaces, interface_address, directory };
+        assert!(footprint.interface_exists());
+        assert!(!footprint.processes().is_empty());
+        footprint
+    }
+
+    /// Processes in any of the bed's namespaces.
+    pub(crate) fn processes(&self) -> Vec<String> {
+        let pids = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        pids.filter(|path| path.file_name().unwrap().to_string_lossy().parse::<u32>().is_ok())
+            .filter(|path| {
+                ["net", "mnt", "pid"].iter().any(|kind| {
+                    fs::read_link(path.join("ns").join(kind))
+                        .is_ok_and(|found| self.namespaces.contains(&found))
+                })
+            })
+            .map(|path| fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " "))
+            .collect()
+    }
+
+    pub(crate) fn interface_exists(&self) -> bool {
+        let printed = Command::new("ip").args(["-4", "addr", "show"]).output().unwrap().stdout;
+        String::from_utf8_lossy(&printed).contains(&format!("{}/", self.interface_address))
+    }
+
+    /// Mounts that concern the bed, and files that hold a namespace open.
+    fn mounts(&self) -> Vec<String> {
+        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let directory = self.directory.to_string_lossy();
+        let holds = |line: &str| {
+            line.contains(directory.as_ref())
+                || self.namespaces.iter().any(|namespace| line.contains(namespace.to_str().unwrap()))
+        };
+        mounts.lines().filter(|line| holds(line)).map(str::to_owned).collect()
+    }
+
+    pub(crate) fn is_gone(&self) -> bool {
+        self.processes().is_empty() && !self.interface_exists() && self.mounts().is_empty()
+    }
+
+    pub(crate) fn assert_gone(&self) {
+        assert_eq!(self.processes(), Vec::<String>::new(), "processes left behind");
+        assert!(!self.interface_exists(), "an interface left behind");
+        assert_eq!(self.mounts(), Vec::<String>::new(), "mounts left behind");
+        assert!(!self.directory.exists(), "files left behind");
+    }
+}
+
+fn own_namespaces() -> Vec<PathBuf> {
+    ["net", "mnt", "pid"].map(|kind| fs::read_link(format!("/proc/self/ns/{kind}")).unwrap()).into()
+}

@@ -1,0 +1,266 @@
+//! However a bed ends, nothing of it stays; and what it cannot do it says in a
+//! sentence. Drives the program `bed` as a user does.
+
+#![allow(clippy::disallowed_methods, reason = "a test of processes starts processes")]
+
+mod common;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    os::unix::fs::{PermissionsExt, symlink},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    time::Duration,
+};
+
+use bed::{Bed, BedDirectory};
+use common::{Footprint, serially, within};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+const BED: &str = env!("CARGO_BIN_EXE_bed");
+
+/// A short-lived directory: sockets need short paths.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("fcb-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn state(&self) -> PathBuf {
+        self.0.join("state")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _removed = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn up(state: &Path) -> Command {
+    let mut command = Command::new(BED);
+    command.args(["up", "--clusters", "hub", "--without-kubelet", "--state-dir"]).arg(state);
+    command
+}
+
+/// Starts `bed up` in the foreground and reads along until it is up.
+fn foreground(state: &Path) -> Child {
+    let mut child = up(state).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("Ctrl-C")), "bed up ended early");
+    child
+}
+
+async fn footprint(state: &Path) -> Footprint {
+    Footprint::of(&Bed::attach(BedDirectory::at(state)).await.unwrap()).await
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_a_bed_with_everything() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("int");
+    let mut owner = foreground(&scratch.state());
+    let footprint = footprint(&scratch.state()).await;
+    signal(&owner, Signal::SIGINT);
+    assert!(owner.wait().unwrap().success());
+    footprint.assert_gone();
+}
+
+#[tokio::test]
+async fn a_killed_owner_takes_the_bed_with_it() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("kill");
+    let mut owner = foreground(&scratch.state());
+    let footprint = footprint(&scratch.state()).await;
+    signal(&owner, Signal::SIGKILL);
+    owner.wait().unwrap();
+    within(Duration::from_secs(15), "the bed to vanish", async || footprint.is_gone()).await;
+    // The logs stay for whoever wants to know why, and are no obstacle.
+    assert!(scratch.state().join("clusters/hub/logs/etcd.log").is_file());
+    let mut owner = foreground(&scratch.state());
+    signal(&owner, Signal::SIGTERM);
+    assert!(owner.wait().unwrap().success());
+    assert!(!scratch.state().exists());
+}
+
+#[tokio::test]
+async fn a_killed_supervisor_takes_the_bed_with_it() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("init");
+    assert!(up(&scratch.state()).arg("--detach").status().unwrap().success());
+    let bed = Bed::attach(BedDirectory::at(scratch.state())).await.unwrap();
+    let footprint = Footprint::of(&bed).await;
+    let enter = bed.enter_command().await.unwrap();
+    let pid = enter.get_args().nth(1).unwrap().to_str().unwrap().parse().unwrap();
+    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    within(Duration::from_secs(15), "the bed to vanish", async || footprint.is_gone()).await;
+}
+
+#[tokio::test]
+async fn a_detached_bed_is_seen_used_and_ended_by_later_commands() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("detach");
+    let state = scratch.state();
+    assert!(up(&state).arg("--detach").status().unwrap().success());
+    let footprint = footprint(&state).await;
+    let run = |words: &[&str], rest: &[&str]| -> Output {
+        Command::new(BED).args(words).arg("--state-dir").arg(&state).args(rest).output().unwrap()
+    };
+    let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+
+    let status = text(&run(&["status"], &[]));
+    for expected in ["hub: https://10.", "admin.kubeconfig", "hub/kube-apiserver", "running"] {
+        assert!(status.contains(expected), "no {expected:?} in {status}");
+    }
+    let logs = text(&run(&["logs"], &["hub", "kube-apiserver"]));
+    assert!(logs.contains("kube-apiserver.log") && !logs.contains("etcd.log"), "{logs}");
+    assert!(!run(&["logs"], &["nowhere"]).status.success());
+    let inside = text(&run(&["exec"], &["--", "ip", "-br", "addr", "show", "bed0"]));
+    assert!(inside.contains("bed0"), "exec did not enter the bed: {inside}");
+    let second = up(&state).output().unwrap();
+    assert!(String::from_utf8_lossy(&second.stderr).contains("a bed runs already"), "{second:?}");
+
+    assert!(run(&["down"], &[]).status.success());
+    footprint.assert_gone();
+    let again = run(&["down"], &[]);
+    assert!(String::from_utf8_lossy(&again.stderr).contains("no bed runs"), "{again:?}");
+}
+
+/// Somebody without any rights on this machine.
+fn nobody(command: &[&str], home: &Path) -> Command {
+    let mut setpriv = Command::new("setpriv");
+    setpriv
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
+        .args(command)
+        .env("HOME", home)
+        .env_remove("XDG_CACHE_HOME")
+        .current_dir("/");
+    setpriv
+}
+
+#[tokio::test]
+async fn without_root_a_bed_lives_in_a_user_namespace() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("user");
+    let home = scratch.0.join("home");
+    fs::create_dir(&home).unwrap();
+    // The checkout may lie where only its owner can read.
+    let program = scratch.0.join("bed");
+    fs::copy(BED, &program).unwrap();
+    for path in [&scratch.0, &home] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    let program = program.to_str().unwrap();
+    if !nix::unistd::geteuid().is_root() {
+        // Then every other test of this file has already proven it.
+        return;
+    }
+    let probe = nobody(&["unshare", "--user", "--map-root-user", "--net", "true"], &home).output().unwrap();
+    if !probe.status.success() {
+        let refused = nobody(&[program, "up"], &home).output().unwrap();
+        let sentence = String::from_utf8_lossy(&refused.stderr);
+        assert!(sentence.contains("user namespaces"), "{sentence}");
+        return;
+    }
+    let bed = |words: &[&str]| {
+        let command = [&[program], words].concat();
+        let output = nobody(&command, &home).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    bed(&["up", "--clusters", "hub", "--without-kubelet", "--detach"]);
+    assert!(bed(&["status"]).contains("hub/kube-apiserver"));
+    assert!(bed(&["exec", "--", "id", "-u"]).starts_with('0'), "exec did not enter the user namespace");
+    assert!(bed(&["exec", "--", "ip", "-br", "addr", "show", "bed0"]).contains("10.213.4.1/22"));
+    bed(&["down"]);
+    let left = nobody(&["find", home.to_str().unwrap(), "-type", "f"], &home).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "", "files left behind");
+}
+
+#[tokio::test]
+async fn a_program_that_fails_is_named_with_its_last_words_and_nothing_stays() {
+    let _turn = serially().await;
+    let scratch = Scratch::new("fail");
+    let programs = scratch.0.join("programs");
+    fs::create_dir(&programs).unwrap();
+    let real = bed::binaries::Binaries::ready().await.unwrap();
+    for directory in real.directories() {
+        for entry in fs::read_dir(directory).unwrap().flatten() {
+            let _known = symlink(entry.path(), programs.join(entry.file_name()));
+        }
+    }
+    let apiserver = programs.join("kube-apiserver");
+    fs::remove_file(&apiserver).unwrap();
+    fs::write(&apiserver, "#!/bin/sh\necho 'the sky is falling' >&2\nexit 3\n").unwrap();
+    fs::set_permissions(&apiserver, fs::Permissions::from_mode(0o755)).unwrap();
+
+    for extra in [None, Some("--detach")] {
+        let output =
+            up(&scratch.state()).args(extra).env("FLEETCONFIG_BED_BINARIES", &programs).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        assert!(said.contains("hub/kube-apiserver ended with exit code 3"), "{said}");
+        assert!(said.contains("the sky is falling"), "{said}");
+        let state = scratch.state();
+        let mine = || processes_mentioning(&state);
+        within(Duration::from_secs(15), "everything to end", async || mine().is_empty()).await;
+    }
+}
+
+fn processes_mentioning(path: &Path) -> Vec<String> {
+    let wanted = path.to_str().unwrap();
+    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let mut text = String::new();
+        fs::File::open(entry.path().join("cmdline")).ok()?.read_to_string(&mut text).ok()?;
+        Some(text.replace('\0', " "))
+    });
+    lines.filter(|line| line.contains(wanted)).collect()
+}
+
+#[test]
+fn a_missing_prerequisite_is_one_sentence() {
+    let scratch = Scratch::new("missing");
+    let said = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    // A PATH with nothing but what is named.
+    let only = |programs: &[&str]| {
+        let bin = scratch.0.join(format!("bin-{}", programs.join("-")));
+        fs::create_dir_all(&bin).unwrap();
+        for program in programs {
+            let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).output().unwrap();
+            let _known = symlink(String::from_utf8_lossy(&found.stdout).trim(), bin.join(program));
+        }
+        bin
+    };
+
+    let no_ip = said(up(&scratch.state()).env("PATH", only(&["unshare", "nsenter"])));
+    assert!(no_ip.contains("`ip`") && no_ip.contains("iproute2"), "{no_ip}");
+    let no_go = said(
+        up(&scratch.state())
+            .env("PATH", only(&["ip", "unshare", "nsenter"]))
+            .env_remove("FLEETCONFIG_BED_BINARIES"),
+    );
+    assert!(no_go.contains("install Go 1.26"), "{no_go}");
+    let empty = said(up(&scratch.state()).env("FLEETCONFIG_BED_BINARIES", &scratch.0));
+    assert!(empty.contains("has no `etcd`"), "{empty}");
+    let occupied = scratch.0.join("occupied");
+    fs::create_dir(&occupied).unwrap();
+    fs::write(occupied.join("precious"), "x").unwrap();
+    let foreign = said(&mut up(&occupied));
+    assert!(foreign.contains("not a bed's"), "{foreign}");
+    assert!(occupied.join("precious").is_file());
+}
