@@ -27,13 +27,12 @@ pub fn klusterlet_crd() -> CustomResourceDefinition {
 }
 
 /// Brings a generated CRD into the form of OCM's own, so that either can replace the other without a
-/// stored object changing its meaning:
-///
-/// - OCM lets an object have no spec, and no field be null;
-/// - the properties of the root carry descriptions.
+/// stored object changing its meaning: OCM lets an object have no spec, and no field be null. The
+/// properties of the root get the descriptions that the generator does not know.
 fn like_ocm(mut crd: CustomResourceDefinition, spec: &str, status: &str) -> CustomResourceDefinition {
+    crd.spec.names.list_kind = Some(format!("{}List", crd.spec.names.kind));
     for schema in schemas(&mut crd) {
-        forbid_null(schema);
+        schema.title = None;
         schema.required = None;
         let properties = schema.properties.get_or_insert_default();
         for (name, type_, description) in [
@@ -47,8 +46,22 @@ fn like_ocm(mut crd: CustomResourceDefinition, spec: &str, status: &str) -> Cust
             property.type_ = Some(type_.to_owned());
             property.description = Some(description.to_owned());
         }
+        for_each(schema, &mut |schema| {
+            // An `Option` in Rust means that a field may be missing. The API server drops a null
+            // before it fills defaults in; where the schema allows one, it stays in the default's place.
+            schema.nullable = None;
+            // The generator's rewriting empties the two alternatives, without which the API server
+            // refuses the schema.
+            if schema.x_kubernetes_int_or_string == Some(true) {
+                schema.any_of = Some(["integer", "string"].map(of_type).into());
+            }
+        });
     }
     crd
+}
+
+fn of_type(type_: &str) -> JSONSchemaProps {
+    JSONSchemaProps { type_: Some(type_.to_owned()), ..JSONSchemaProps::default() }
 }
 
 /// The schemas of all versions of a CRD.
@@ -60,20 +73,20 @@ fn schemas(crd: &mut CustomResourceDefinition) -> impl Iterator<Item = &mut JSON
         .filter_map(|schema| schema.open_api_v3_schema.as_mut())
 }
 
-/// Takes `nullable` away from a schema and all schemas in it. An `Option` in Rust means that a field
-/// may be missing; the API server drops a null before defaults are filled in, but keeps one, in place
-/// of the default, where the schema allows it.
-fn forbid_null(schema: &mut JSONSchemaProps) {
-    schema.nullable = None;
+/// Calls `change` for a schema and for those of its properties, items and map values, all the way down.
+fn for_each(schema: &mut JSONSchemaProps, change: &mut impl FnMut(&mut JSONSchemaProps)) {
+    change(schema);
     for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
-        forbid_null(property);
+        for_each(property, change);
     }
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(item)) => forbid_null(item),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(forbid_null),
+        Some(JSONSchemaPropsOrArray::Schema(item)) => for_each(item, change),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => {
+            items.iter_mut().for_each(|item| for_each(item, change));
+        }
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        forbid_null(values);
+        for_each(values, change);
     }
 }

@@ -73,7 +73,6 @@ pub(crate) fn resource_requirements(_: &mut SchemaGenerator) -> Schema {
             "type": "object",
             "description": description,
             "additionalProperties": {
-                "anyOf": [{ "type": "integer" }, { "type": "string" }],
                 "pattern": QUANTITY,
                 "x-kubernetes-int-or-string": true,
             },
