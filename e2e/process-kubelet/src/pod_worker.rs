@@ -222,6 +222,7 @@ impl PodWorker {
                 // The containers lost their network; start over.
                 self.sandbox = None;
                 self.prepared = false;
+                self.retry_at = Some(later(Timestamp::now(), RETRY));
                 for running in self.running.values() {
                     running.stop(Duration::ZERO);
                 }

@@ -59,7 +59,10 @@ impl Sandbox {
             .await
             .with_context(|| format!("the pod's sandbox was not ready within {} s", DEADLINE.as_secs()))??;
         let (stop, stopped) = oneshot::channel::<()>();
+        // Waiting for a child closes its input, which would end the sandbox.
+        let input = child.stdin.take();
         let ended = tokio::spawn(async move {
+            let _input = input;
             tokio::select! {
                 // Also when the sandbox is dropped without being stopped.
                 _ = stopped => {
