@@ -118,6 +118,16 @@ impl Cluster {
         Self { inner: Arc::new(inner) }
     }
 
+    /// As [`Cluster::from_client`], with the address that the client uses, for those who know it.
+    pub fn reached_at(client: Client, server: impl Into<String>, options: &AccessOptions) -> Self {
+        Self::new(client, options, Some(server.into()))
+    }
+
+    /// URL of the API server, when it is known.
+    pub fn server(&self) -> Option<&str> {
+        self.inner.server.as_deref()
+    }
+
     /// The client below, for watches.
     pub fn client(&self) -> &Client {
         &self.inner.client

@@ -27,11 +27,7 @@ impl ObjectKey {
         namespace: impl Into<String>,
         name: impl Into<String>,
     ) -> Self {
-        Self {
-            resource: ApiResource::erase::<K>(&()),
-            namespace: Some(namespace.into()),
-            name: name.into(),
-        }
+        Self { resource: ApiResource::erase::<K>(&()), namespace: Some(namespace.into()), name: name.into() }
     }
 
     /// The reference that events and messages use.
@@ -106,8 +102,7 @@ impl Manifest {
             fields.insert("kind".into(), resource.kind.clone().into());
             fields.remove("status");
         }
-        let name =
-            object.meta().name.clone().ok_or_else(|| ManifestError::Unnamed(resource.kind.clone()))?;
+        let name = object.meta().name.clone().ok_or_else(|| ManifestError::Unnamed(resource.kind.clone()))?;
         Ok(Self { key: ObjectKey { resource, namespace: object.meta().namespace.clone(), name }, body })
     }
 

@@ -92,7 +92,8 @@ where
         Some(text) => {
             let document = parse(text)?;
             let mut unknown = Vec::new();
-            read::<T>(&document, "valuesFrom", |path| unknown.push(path))?;
+            let typed = read::<T>(&document, "valuesFrom", |path| unknown.push(path))?;
+            mapping_where_due(&document, &json_of("valuesFrom", &typed)?, &mut Vec::new())?;
             if !unknown.is_empty() {
                 unknown.sort_unstable();
                 return Err(ValuesError::UnknownKeys { paths: unknown });
@@ -101,12 +102,7 @@ where
         }
     };
     if let Some(inline) = inline {
-        let inline = serde_json::to_value(inline).map_err(|_| ValuesError::Malformed {
-            source_name: "values",
-            path: ".".to_owned(),
-            problem: "can not be written as JSON".to_owned(),
-        })?;
-        overlay(&mut merged, &inline);
+        overlay(&mut merged, &json_of("values", inline)?);
     }
     read(&merged, "values", |_| ())
 }
@@ -215,15 +211,60 @@ fn read<T: DeserializeOwned>(
     })
 }
 
-/// A path without the marks that serde_ignored makes for optional values.
+/// Refuses a list where the chart has a mapping: serde would take its items for the fields, in order.
+fn mapping_where_due(document: &Value, typed: &Value, path: &mut Vec<String>) -> Result<(), ValuesError> {
+    let mut deeper = |part: String, document: &Value, typed: &Value| {
+        path.push(part);
+        let result = mapping_where_due(document, typed, path);
+        path.pop();
+        result
+    };
+    match (document, typed) {
+        (Value::Object(document), Value::Object(typed)) => typed.iter().try_for_each(|(key, typed)| {
+            document.get(key).map_or(Ok(()), |document| deeper(key.clone(), document, typed))
+        }),
+        (Value::Array(document), Value::Array(typed)) => {
+            let mut pairs = document.iter().zip(typed).enumerate();
+            pairs.try_for_each(|(index, (document, typed))| deeper(index.to_string(), document, typed))
+        }
+        (Value::Array(_), Value::Object(_)) => Err(ValuesError::Malformed {
+            source_name: "valuesFrom",
+            path: readable(&path.join(".")),
+            problem: "is not a mapping".to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn json_of(source_name: &'static str, values: &impl Serialize) -> Result<Value, ValuesError> {
+    serde_json::to_value(values).map_err(|_| ValuesError::Malformed {
+        source_name,
+        path: ".".to_owned(),
+        problem: "can not be written as JSON".to_owned(),
+    })
+}
+
+/// A path of serde_ignored in the form of serde_path_to_error: `[0]` for the items of a list, no
+/// mark for optional values.
 fn readable(path: &str) -> String {
-    path.split('.').filter(|part| *part != "?").collect::<Vec<_>>().join(".")
+    let mut readable = String::new();
+    for part in path.split('.').filter(|part| *part != "?") {
+        if part.bytes().all(|byte| byte.is_ascii_digit()) {
+            readable.push_str(&format!("[{part}]"));
+        } else {
+            if !readable.is_empty() {
+                readable.push('.');
+            }
+            readable.push_str(part);
+        }
+    }
+    readable
 }
 
 /// The part of serde's message that says what was expected, without the value that was found.
 fn expectation(message: &str) -> String {
     if let Some((_, expected)) = message.split_once(", expected ") {
-        format!("is not {expected}")
+        format!("is not {}", if matches!(expected, "i32" | "i64") { "an integer" } else { expected })
     } else if message.starts_with("missing field") {
         format!("has a {message}")
     } else {

@@ -5,24 +5,9 @@ use ocm_api::cluster::v1::ManagedCluster;
 
 use crate::csr::CsrFacts;
 use crate::endpoint::{EndpointFacts, HubEndpoint};
-use crate::naming::NamedCluster;
-
-/// The hub as a spoke sees it.
-#[derive(Clone, Debug)]
-pub enum HubSide {
-    /// No Hub object of that name.
-    NotFound,
-    /// The Hub exists, but cannot take a spoke yet (or any more).
-    NotReady {
-        /// What it is waiting for, in its own words.
-        message: String,
-    },
-    /// The Hub takes spokes.
-    Ready(Box<ReadyHub>),
-}
 
 /// A hub that takes spokes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ReadyHub {
     /// UID of the hub cluster's kube-system namespace.
     pub cluster_uid: String,
@@ -30,8 +15,6 @@ pub struct ReadyHub {
     pub endpoint: EndpointFacts,
     /// OCM release that the hub runs, which its spokes follow.
     pub bundle_version: String,
-    /// Owners and names of the ManagedClusters of the hub.
-    pub names: Vec<NamedCluster>,
     /// This spoke's ManagedCluster.
     pub managed_cluster: Option<ManagedCluster>,
     /// The CSRs that carry this spoke's cluster-name label.

@@ -1,0 +1,267 @@
+//! One pass over a hub.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use cluster_access::{Cluster, Executed, Executor, Ledger};
+use fleet_plan::endpoint::EndpointFacts;
+use fleet_plan::hub::desire::{claim_key, desired_hub, inventory};
+use fleet_plan::hub::facts::{Claim, HubFacts, Owner, ValuesText, Webhooks};
+use fleet_plan::hub::plan::{HubVerdict, plan_hub};
+use fleet_plan::hub::removal::{HubRemoval, plan_hub_removal};
+use fleet_plan::plan::{Step, Wake};
+use fleetconfig_api::v1beta1::Hub;
+use jiff::{SignedDuration, Timestamp};
+use kube::{Resource, ResourceExt};
+use ocm_api::operator::v1::ClusterManager;
+
+use crate::FIELD_MANAGER;
+use crate::error::HubError;
+use crate::observe::{Known, inhabitants, observe};
+
+/// How long what a hub says about its own address is taken as still true.
+const ENDPOINT_AGE: SignedDuration = SignedDuration::from_mins(10);
+
+/// A pass changes its own facts at most twice: it lays its claim, and it asks the webhooks.
+const ROUNDS: usize = 3;
+
+/// The engine of one hub.
+#[derive(Debug)]
+pub struct HubBootstrapper {
+    cluster: Cluster,
+    ledger: Ledger,
+    memory: Mutex<Memory>,
+}
+
+/// What passes before this one have learnt; losing it costs reads, never correctness.
+#[derive(Debug, Default)]
+struct Memory {
+    /// UID of the Hub whose claim was seen.
+    claimed_by: Option<String>,
+    /// The hub's address, and when it was read.
+    endpoint: Option<(Timestamp, EndpointFacts)>,
+    /// UID and generation of the ClusterManager whose webhooks answered.
+    answered: Option<(String, i64)>,
+}
+
+/// What one pass is made with.
+#[derive(Debug)]
+pub struct HubPass<'a> {
+    /// The Hub. Its UID, namespace and name mark everything that is made for it.
+    pub hub: &'a Hub,
+    /// The text behind `clusterManager.valuesFrom`.
+    pub values: ValuesText,
+    /// The ClusterManager as a watch has it; `None` without a watch, then it is read.
+    pub cluster_manager: Option<Option<ClusterManager>>,
+    /// The hub worked before.
+    pub was_initialized: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// How a hub stands after a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HubOutcome {
+    /// What to report.
+    pub verdict: HubVerdict,
+    /// When to look again although no event came.
+    pub wake: Wake,
+    /// UID of the hub cluster's kube-system namespace.
+    pub cluster_uid: String,
+    /// How spokes reach the hub, as far as it is known.
+    pub endpoint: EndpointFacts,
+}
+
+/// How the removal of a hub stands after a pass.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Removal {
+    /// Nothing of ours is left.
+    Done,
+    /// Under way, or blocked; the verdict says which.
+    Working {
+        /// What to report.
+        verdict: Box<HubVerdict>,
+        /// When to look again although no event came.
+        wake: Wake,
+    },
+}
+
+impl HubBootstrapper {
+    /// The engine of the hub on this cluster.
+    pub fn new(cluster: Cluster) -> Self {
+        Self { cluster, ledger: Ledger::default(), memory: Mutex::default() }
+    }
+
+    /// The hub's cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Brings the hub nearer to what is declared, and says how it stands.
+    ///
+    /// `owner_exists` tells whether a Hub that holds a claim on this cluster still exists.
+    ///
+    /// # Errors
+    /// When the hub does not answer or a step fails; calling again continues.
+    pub async fn keep(
+        &self,
+        pass: &HubPass<'_>,
+        owner_exists: impl AsyncFn(&Owner) -> bool,
+    ) -> Result<HubOutcome, HubError> {
+        let mut last = None;
+        for _ in 0..ROUNDS {
+            let facts = self.look(pass, &owner_exists).await?;
+            let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
+            let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
+            let plan = plan_hub(&desired, &facts, pass.was_initialized);
+            let done = self.carry_out(&plan.steps, pass.now).await?;
+            let learnt = self.remember(pass, &facts, &done, &plan.steps);
+            last = Some(HubOutcome {
+                verdict: plan.verdict,
+                wake: plan.wake,
+                cluster_uid: facts.cluster_uid,
+                endpoint: facts.endpoint,
+            });
+            if !learnt {
+                break;
+            }
+        }
+        last.ok_or(HubError::WatchEnded { last: "no pass was made".to_owned() })
+    }
+
+    /// Takes the hub away. `spokes` are the Spokes that name it.
+    ///
+    /// # Errors
+    /// When the hub does not answer or a step fails; calling again continues.
+    pub async fn remove(
+        &self,
+        pass: &HubPass<'_>,
+        spokes: Vec<String>,
+        owner_exists: impl AsyncFn(&Owner) -> bool,
+    ) -> Result<Removal, HubError> {
+        let mut facts = self.look(pass, &owner_exists).await?;
+        facts.inhabitants = if spokes.is_empty() {
+            inhabitants(&self.cluster).await.map_err(HubError::Observe)?
+        } else {
+            Default::default()
+        };
+        facts.inhabitants.spokes = spokes;
+        let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
+        // What was made is deleted by name and owner; a Hub that can no longer be rendered still
+        // leaves what has fixed names.
+        let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
+        let mut manifests = desired.map(|desired| {
+            let mut all = desired.manifests;
+            all.insert(0, desired.claim);
+            all
+        });
+        if manifests.is_err() {
+            let mut plain = pass.hub.clone();
+            plain.spec.cluster_manager = Some(Default::default());
+            plain.spec.singleton = None;
+            plain.spec.registration_auth = Default::default();
+            manifests = desired_hub(&plain, &ValuesText::NotNamed, installed.as_deref()).map(|desired| {
+                let mut all = desired.manifests;
+                all.insert(0, desired.claim);
+                all
+            });
+        }
+        let manager = pass.hub.spec.cluster_manager.as_ref();
+        let removal = plan_hub_removal(
+            &manifests.unwrap_or_default(),
+            inventory(pass.hub).labels(),
+            manager.is_none_or(|manager| manager.purge_operator),
+            &facts,
+        );
+        match removal {
+            HubRemoval::Finish { steps } => {
+                self.carry_out(&steps, pass.now).await?;
+                self.memory().claimed_by = None;
+                Ok(Removal::Done)
+            }
+            HubRemoval::Working { steps, verdict, wake } => {
+                self.carry_out(&steps, pass.now).await?;
+                Ok(Removal::Working { verdict: Box::new(verdict), wake })
+            }
+        }
+    }
+
+    /// The sets of this hub were written by somebody else: they are read again in the next pass.
+    pub async fn drifted(&self, hub: &Hub) {
+        if let Ok(uid) = self.cluster.uid().await {
+            self.ledger.invalidate(&uid, &format!("Hub/{}", hub.uid().unwrap_or_default()));
+        }
+    }
+
+    async fn look(
+        &self,
+        pass: &HubPass<'_>,
+        owner_exists: impl AsyncFnOnce(&Owner) -> bool,
+    ) -> Result<HubFacts, HubError> {
+        let owner = Owner {
+            kind: Hub::kind(&()).into_owned(),
+            namespace: pass.hub.namespace().unwrap_or_default(),
+            name: pass.hub.name_any(),
+            uid: pass.hub.uid().unwrap_or_default(),
+        };
+        let known = {
+            let memory = self.memory();
+            let fresh =
+                |(read, _): &&(Timestamp, EndpointFacts)| pass.now.duration_since(*read) < ENDPOINT_AGE;
+            Known {
+                cluster_manager: pass.cluster_manager.clone(),
+                endpoint: memory.endpoint.as_ref().filter(fresh).map(|(_, facts)| facts.clone()),
+                claimed: memory.claimed_by.as_deref() == Some(&owner.uid),
+                answered: memory.answered.clone(),
+            }
+        };
+        let mut facts =
+            observe(&self.cluster, &claim_key(), &owner, known, pass.values.clone(), owner_exists)
+                .await
+                .map_err(HubError::Observe)?;
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        facts.endpoint.declared_server = given(&pass.hub.spec.api_server);
+        facts.endpoint.declared_ca = given(&pass.hub.spec.ca);
+        Ok(facts)
+    }
+
+    async fn carry_out(&self, steps: &[Step], now: Timestamp) -> Result<Executed, HubError> {
+        let executor =
+            Executor { hub: &self.cluster, spoke: None, manager: FIELD_MANAGER, ledger: &self.ledger, now };
+        executor.run(steps).await.map_err(HubError::Execute)
+    }
+
+    /// Keeps what this pass has shown; true when a plan made now would be another.
+    fn remember(&self, pass: &HubPass<'_>, facts: &HubFacts, done: &Executed, steps: &[Step]) -> bool {
+        let mut memory = self.memory();
+        if memory.endpoint.is_none() {
+            memory.endpoint = Some((pass.now, facts.endpoint.clone()));
+        }
+        let mut learnt = done.contested;
+        if facts.claim == Claim::Ours {
+            memory.claimed_by = pass.hub.uid();
+        } else if !steps.is_empty() && done.is_complete() {
+            memory.claimed_by = pass.hub.uid();
+            learnt = true;
+        }
+        if let Some(Ok(())) = &done.webhooks {
+            memory.answered =
+                facts.cluster_manager.as_ref().map(|manager| (manager.uid.clone(), manager.generation));
+            learnt = true;
+        }
+        learnt
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether webhooks that answered once are still those of this ClusterManager.
+pub(crate) fn webhooks(answered: Option<&(String, i64)>, manager: Option<(&str, i64)>) -> Webhooks {
+    match (answered, manager) {
+        (Some((uid, generation)), Some(current)) if (uid.as_str(), *generation) == current => {
+            Webhooks::Answering
+        }
+        _ => Webhooks::Unasked,
+    }
+}

@@ -1,0 +1,116 @@
+//! One pass over a spoke that leaves.
+
+use cluster_access::{Cluster, PropagationPolicy};
+use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSide};
+use fleet_plan::spoke::removal::{LeavingFacts, LeavingHub, SpokeRemoval, needs_look, plan_detach};
+use fleetconfig_api::common::DeletionPolicy;
+use jiff::SignedDuration;
+use kube::Resource;
+
+use crate::engine::{Detachment, SpokeJoiner, SpokePass};
+use crate::error::{SpokeError, failure};
+use crate::observe::observe;
+
+impl SpokeJoiner {
+    /// Brings a spoke that leaves nearer to its end. `leaving` is the hub's side, `None` when the
+    /// hub is gone; `open` opens the spoke's own cluster and is called only when it is its turn.
+    ///
+    /// # Errors
+    /// When a step fails; calling again continues.
+    pub async fn detach(
+        &self,
+        pass: &SpokePass<'_>,
+        leaving: Option<LeavingHub>,
+        open: impl AsyncFnOnce() -> Result<Cluster, AccessFailure>,
+    ) -> Result<Detachment, SpokeError> {
+        let hub_uid = leaving.as_ref().map(|hub| hub.cluster_uid.clone()).unwrap_or_default();
+        let known_uid = pass.spoke.status.as_ref().and_then(|status| status.cluster_uid.clone());
+        let is_hub = known_uid.as_deref() == Some(hub_uid.as_str());
+        let ready = ReadyHub {
+            cluster_uid: hub_uid,
+            bundle_version: pass
+                .spoke
+                .status
+                .as_ref()
+                .and_then(|status| status.bundle_version.clone())
+                .unwrap_or_else(|| fleet_plan::release::DEFAULT.to_string()),
+            ..ReadyHub::default()
+        };
+        // A Spoke that can no longer be rendered is detached as a plain one: what is deleted has
+        // fixed names.
+        let desired = match self.desire(pass, &ready, is_hub) {
+            Ok(desired) => desired,
+            Err(_) => {
+                let mut plain = pass.spoke.clone();
+                plain.spec.klusterlet = Default::default();
+                plain.spec.managed_cluster = None;
+                let plain_pass = SpokePass {
+                    spoke: &plain,
+                    hub: pass.hub,
+                    cluster_name: pass.cluster_name,
+                    values: crate::ValuesText::NotNamed,
+                    now: pass.now,
+                };
+                self.desire(&plain_pass, &ready, is_hub).map_err(|refusal| SpokeError::Refused {
+                    reason: refusal.reason,
+                    message: refusal.message,
+                })?
+            }
+        };
+        let orphan = pass.spoke.spec.deletion_policy == DeletionPolicy::Orphan;
+        if orphan {
+            return self.orphan(leaving.as_ref(), &desired.account.key).await;
+        }
+        let mut opened = None;
+        let mut side = SpokeSide::NotLooked;
+        if needs_look(leaving.as_ref()) {
+            side = match open().await {
+                Ok(cluster) => match observe(&cluster, &desired.agent_namespace).await {
+                    Ok(seen) => {
+                        opened = Some(cluster);
+                        SpokeSide::Seen(Box::new(seen))
+                    }
+                    Err(error) => SpokeSide::Unreachable(failure(&error)),
+                },
+                Err(failure) => SpokeSide::Unreachable(failure),
+            };
+        }
+        let since = pass.spoke.meta().deletion_timestamp.as_ref().map_or(pass.now, |time| time.0);
+        let facts = LeavingFacts {
+            hub: leaving,
+            spoke: side,
+            elapsed: pass.now.duration_since(since),
+            patience: SignedDuration::from_secs(pass.spoke.spec.timeout.max(0)),
+            purge_operator: pass.spoke.spec.cleanup_config.purge_klusterlet_operator,
+        };
+        let watch_spoke = matches!(facts.spoke, SpokeSide::Seen(_));
+        match plan_detach(&desired, &facts) {
+            SpokeRemoval::Finish { steps, leftovers } => {
+                self.carry_out(&steps, opened.as_ref(), pass.now).await?;
+                self.forget(pass.spoke);
+                Ok(Detachment::Done { leftovers })
+            }
+            SpokeRemoval::Working { steps, verdict, wake } => {
+                self.carry_out(&steps, opened.as_ref(), pass.now).await?;
+                Ok(Detachment::Working { verdict: Box::new(verdict), wake, watch_spoke })
+            }
+        }
+    }
+
+    /// Leaves the cluster joined and forgets it; only the way in is closed.
+    async fn orphan(
+        &self,
+        leaving: Option<&LeavingHub>,
+        account: &cluster_access::ObjectKey,
+    ) -> Result<Detachment, SpokeError> {
+        if let Some(open) = leaving.and_then(|hub| hub.account.as_ref()) {
+            self.hub
+                .delete(account, Some(&open.uid), PropagationPolicy::Background)
+                .await
+                .map_err(SpokeError::Hub)?;
+        }
+        Ok(Detachment::Done {
+            leftovers: vec!["the cluster stays joined, because deletionPolicy is Orphan".to_owned()],
+        })
+    }
+}

@@ -1,0 +1,113 @@
+//! Waiting for a join, for those who have no event loop of their own.
+
+use cluster_access::{Cluster, ObjectKey};
+use fleet_plan::endpoint::EndpointFacts;
+use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
+use fleet_plan::spoke::facts::{BootstrapAccount, ReadyHub};
+use fleetconfig_api::condition;
+use fleetconfig_api::v1beta1::{Hub, Spoke, SpokeStatus};
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
+use ocm_api::cluster::v1::ManagedCluster;
+use ocm_api::names::labels;
+
+use crate::ValuesText;
+use crate::engine::{SpokeJoiner, SpokeOutcome, SpokePass};
+use crate::error::SpokeError;
+
+/// What the hub side of a wait is made with: what the hub's own engine reported.
+#[derive(Clone, Debug)]
+pub struct ReportedHub {
+    /// UID of the hub cluster's kube-system namespace.
+    pub cluster_uid: String,
+    /// How spokes reach the hub.
+    pub endpoint: EndpointFacts,
+    /// OCM release of the hub.
+    pub bundle_version: String,
+}
+
+impl SpokeJoiner {
+    /// Joins a spoke and comes back when it is a working member. Put a time-out around it.
+    ///
+    /// # Errors
+    /// When the Spoke cannot be carried out as written, a cluster does not answer, or the watch ends.
+    pub async fn until_joined(
+        &self,
+        hub: &Hub,
+        reported: &ReportedHub,
+        spoke: &Spoke,
+        cluster: &Cluster,
+        now: impl Fn() -> Timestamp,
+    ) -> Result<SpokeOutcome, SpokeError> {
+        let name = spoke.spec.managed_cluster_name.clone().unwrap_or_else(|| spoke.name_any());
+        let client = self.hub.client().clone();
+        let clusters = watcher(
+            Api::<ManagedCluster>::all(client.clone()),
+            watcher::Config::default().fields(&format!("metadata.name={name}")),
+        );
+        let csrs = watcher(
+            Api::<CertificateSigningRequest>::all(client),
+            watcher::Config::default().labels(&format!("{}={name}", labels::CLUSTER_NAME)),
+        );
+        let mut changes = stream::select(
+            clusters.default_backoff().touched_objects().map(drop).boxed(),
+            csrs.default_backoff().touched_objects().map(drop).boxed(),
+        );
+        let mut spoke = spoke.clone();
+        loop {
+            let ready = self.ready(reported, &name).await?;
+            let pass = SpokePass {
+                spoke: &spoke,
+                hub,
+                cluster_name: &name,
+                values: ValuesText::NotNamed,
+                now: now(),
+            };
+            let outcome = self.join(&pass, &ready, async || Ok(cluster.clone())).await?;
+            let holds = |kind: &str| outcome.verdict.conditions.iter().find(|c| c.kind == kind && c.holds);
+            if holds(condition::READY).is_some() {
+                return Ok(outcome);
+            }
+            if let Some(stalled) = holds(condition::STALLED) {
+                let (reason, message) = (stalled.reason, stalled.message.clone());
+                return Err(SpokeError::Refused { reason, message });
+            }
+            // What a controller keeps in the status is kept here.
+            let status = spoke.status.get_or_insert_with(SpokeStatus::default);
+            status.cluster_uid = outcome.verdict.cluster_uid.clone().or(status.cluster_uid.take());
+            if let Some(hash) = &outcome.verdict.applied_hash {
+                status.klusterlet_hash.clone_from(hash);
+            }
+            if changes.next().await.is_none() {
+                let waiting = outcome.verdict.conditions.first();
+                let last = waiting.map(|draft| draft.message.clone()).unwrap_or_default();
+                return Err(SpokeError::WatchEnded { last });
+            }
+        }
+    }
+
+    async fn ready(&self, reported: &ReportedHub, name: &str) -> Result<ReadyHub, SpokeError> {
+        let of_cluster = ListParams::default().labels(&format!("{}={name}", labels::CLUSTER_NAME));
+        let cluster_key = ObjectKey::cluster::<ManagedCluster>(name);
+        let account_key = ObjectKey::namespaced::<ServiceAccount>(BOOTSTRAP_NAMESPACE, name);
+        let (managed_cluster, csrs, account) = futures::try_join!(
+            self.hub.get_as::<ManagedCluster>(&cluster_key),
+            self.hub.list::<CertificateSigningRequest>(None, &of_cluster),
+            self.hub.get_as::<ServiceAccount>(&account_key),
+        )
+        .map_err(SpokeError::Hub)?;
+        Ok(ReadyHub {
+            cluster_uid: reported.cluster_uid.clone(),
+            endpoint: reported.endpoint.clone(),
+            bundle_version: reported.bundle_version.clone(),
+            managed_cluster,
+            csrs: csrs.iter().map(Into::into).collect(),
+            account: account.map(|account| BootstrapAccount { uid: account.uid().unwrap_or_default() }),
+        })
+    }
+}
