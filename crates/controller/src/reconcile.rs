@@ -1,12 +1,12 @@
 //! The seam between the runtime and what it runs: [`Reconcile`].
 
-use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleetconfig_api::Reason;
 use jiff::Timestamp;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
@@ -75,10 +75,10 @@ pub enum Cure {
 
 /// A pass that could not do its work.
 #[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
+#[error("{}", reason.as_str())]
 pub struct ReconcileError {
     /// A word of the catalogue of reasons; it becomes a label of a metric.
-    pub reason: Cow<'static, str>,
+    pub reason: Reason,
     /// What is expected to end it.
     pub cure: Cure,
     /// What happened.
@@ -88,19 +88,13 @@ pub struct ReconcileError {
 
 impl ReconcileError {
     /// A failure that may pass with time.
-    pub fn transient(
-        reason: impl Into<Cow<'static, str>>,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
-        Self { reason: reason.into(), cure: Cure::Retry, source: source.into() }
+    pub fn transient(reason: Reason, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { reason, cure: Cure::Retry, source: source.into() }
     }
 
     /// A failure that lasts until somebody changes something.
-    pub fn terminal(
-        reason: impl Into<Cow<'static, str>>,
-        source: impl Into<Box<dyn Error + Send + Sync>>,
-    ) -> Self {
-        Self { reason: reason.into(), cure: Cure::Change, source: source.into() }
+    pub fn terminal(reason: Reason, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { reason, cure: Cure::Change, source: source.into() }
     }
 
     /// What happened, with all causes, in one line.
@@ -141,8 +135,8 @@ mod tests {
     #[test]
     fn the_chain_names_each_cause_once() {
         let error = Outer(Middle(std::io::Error::other("connection refused")));
-        let error = ReconcileError::transient("SpokeUnreachable", error);
+        let error = ReconcileError::transient(Reason::ClusterUnreachable, error);
         assert_eq!(error.chain(), "cannot read the Secret: request failed: connection refused");
-        assert_eq!(error.to_string(), "SpokeUnreachable");
+        assert_eq!(error.to_string(), "ClusterUnreachable");
     }
 }

@@ -1,12 +1,12 @@
 //! Runs a [`Reconcile`] for the objects that its queue names.
 
-use std::any::Any;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fleetconfig_api::Reason;
 use futures::FutureExt;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::watch;
@@ -23,6 +23,7 @@ use crate::leader_election::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::{Again, Queue};
 use crate::reconcile::{Cure, Next, Pass, Reconcile, ReconcileError};
+use crate::tasks::panic_text;
 
 /// The limits of one runner.
 #[derive(Debug, Clone)]
@@ -75,15 +76,19 @@ pub struct Runner<K: Watched, R> {
     pub metrics: Metrics,
 }
 
-/// How a pass ended.
-type Outcome = Result<Next, ReconcileError>;
-
 /// A pass that has ended.
 struct Ended<K: Watched> {
     key: ObjectRef<K>,
-    /// `None`: there is no such object (any more).
-    outcome: Option<Outcome>,
+    outcome: Outcome,
     took: Duration,
+}
+
+enum Outcome {
+    /// There is no such object (any more).
+    Gone,
+    Returned(Result<Next, ReconcileError>),
+    Panicked(String),
+    Overran,
 }
 
 impl<K: Watched, R: Reconcile<K>> Runner<K, R> {
@@ -169,51 +174,65 @@ impl<K: Watched, R: Reconcile<K>> Serving<'_, K, R> {
 
     fn end_pass(&mut self, ended: Result<Ended<K>, tokio::task::JoinError>) {
         self.heartbeat.beat();
-        // A pass contains its panics and nobody aborts it while we serve.
-        let ended = match ended {
+        // A pass contains its panics, and nobody aborts it while we serve.
+        let Ended { key, outcome, took } = match ended {
             Ok(ended) => ended,
             Err(error) => return error!(kind = self.kind, %error, "a pass was lost"),
         };
-        let Ended { key, outcome, took } = ended;
-        let now = Instant::now();
         let again = match outcome {
-            None => {
+            Outcome::Gone => {
                 self.failures.clear(&key);
                 self.runner.reconciler.forget(&key);
                 None
             }
-            Some(Ok(next)) => {
-                self.runner.metrics.pass_ended(self.kind, "Succeeded", took);
-                self.failures.clear(&key);
-                let after = match next {
-                    Next::Await => self.resync(&key),
-                    Next::After(time) => time,
-                };
-                Some(Again { at: now + after, not_before: now })
+            Outcome::Returned(Ok(next)) => Some(self.succeeded(&key, next, took)),
+            Outcome::Returned(Err(error)) => Some(self.failed(&key, &error, took)),
+            Outcome::Panicked(message) => {
+                self.runner.metrics.panicked(self.kind);
+                let error = ReconcileError::transient(Reason::InternalError, message);
+                Some(self.failed(&key, &error, took))
             }
-            Some(Err(error)) => {
-                self.runner.metrics.pass_ended(self.kind, &error.reason, took);
-                if error.reason == PANICKED {
-                    self.runner.metrics.panicked(self.kind);
-                }
-                let backoff = self.failures.failed(&key);
-                let after = match error.cure {
-                    Cure::Retry => backoff,
-                    Cure::Change => self.resync(&key),
-                };
-                warn!(
-                    kind = self.kind,
-                    object = %name_of(&key),
-                    reason = %error.reason,
-                    error = %error.chain(),
-                    failures = self.failures.of(&key),
-                    retry_after_s = after.as_secs_f64(),
-                    "reconcile failed"
-                );
-                Some(Again { at: now + after, not_before: now + self.runner.limits.backoff.first.min(after) })
+            Outcome::Overran => {
+                let limit = self.runner.limits.deadline.as_secs();
+                let message = format!("the pass took longer than {limit} s");
+                let error = ReconcileError::transient(Reason::RequestTimeout, message);
+                Some(self.failed(&key, &error, took))
             }
         };
-        self.runner.queue.lock().finish(key, again, now);
+        self.runner.queue.lock().finish(key, again, Instant::now());
+    }
+
+    fn succeeded(&mut self, key: &ObjectRef<K>, next: Next, took: Duration) -> Again {
+        self.runner.metrics.pass_ended(self.kind, "Succeeded", took);
+        self.failures.clear(key);
+        let after = match next {
+            Next::Await => self.resync(key),
+            Next::After(time) => time,
+        };
+        let now = Instant::now();
+        Again { at: now + after, not_before: now }
+    }
+
+    fn failed(&mut self, key: &ObjectRef<K>, error: &ReconcileError, took: Duration) -> Again {
+        let reason = error.reason.as_str();
+        self.runner.metrics.pass_ended(self.kind, reason, took);
+        let backoff = self.failures.failed(key);
+        let after = match error.cure {
+            Cure::Retry => backoff,
+            Cure::Change => self.resync(key),
+        };
+        warn!(
+            kind = self.kind,
+            object = %name_of(key),
+            reason,
+            error = error.chain(),
+            failures = self.failures.of(key),
+            retry_after_s = after.as_secs_f64(),
+            "reconcile failed"
+        );
+        let now = Instant::now();
+        let floor = self.runner.limits.backoff.first.min(after);
+        Again { at: now + after, not_before: now + floor }
     }
 
     /// The resync period, give or take a tenth.
@@ -242,11 +261,6 @@ impl<K: Watched, R: Reconcile<K>> Serving<'_, K, R> {
     }
 }
 
-/// The reason of a pass that panicked.
-const PANICKED: &str = "Panicked";
-/// The reason of a pass that took too long.
-const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
-
 async fn run_pass<K: Watched, R: Reconcile<K>>(
     reconciler: Arc<R>,
     key: ObjectRef<K>,
@@ -255,10 +269,7 @@ async fn run_pass<K: Watched, R: Reconcile<K>>(
 ) -> Ended<K> {
     let started = Instant::now();
     let outcome = match entry {
-        None => {
-            debug!("the object is gone");
-            None
-        }
+        None => Outcome::Gone,
         Some(entry) => {
             debug!(failures = pass.failures, "pass");
             let work = async {
@@ -267,31 +278,18 @@ async fn run_pass<K: Watched, R: Reconcile<K>>(
                     Entry::Invalid(object) => reconciler.report_invalid(object, &pass).await,
                 }
             };
-            // Boxed: the state of a pass may be large, and it is spawned.
-            Some(contained(Box::pin(work), pass.deadline).await)
+            // Unwind safety: whatever a pass shares with others is either immutable or behind
+            // locks that are consistent whenever they are free.
+            let contained = AssertUnwindSafe(work).catch_unwind();
+            // Boxed, because the state of a pass may be large.
+            match timeout(pass.deadline, Box::pin(contained)).await {
+                Ok(Ok(result)) => Outcome::Returned(result),
+                Ok(Err(panic)) => Outcome::Panicked(panic_text(&*panic)),
+                Err(_) => Outcome::Overran,
+            }
         }
     };
     Ended { key, outcome, took: started.elapsed() }
-}
-
-/// Turns a panic and an overrun deadline into failures.
-async fn contained(work: impl Future<Output = Outcome>, deadline: Duration) -> Outcome {
-    // Unwind safety: whatever the pass shares with others is either immutable
-    // or behind locks that are consistent whenever they are free.
-    match timeout(deadline, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(panic)) => Err(ReconcileError::transient(PANICKED, panic_text(&*panic))),
-        Err(_) => Err(ReconcileError::transient(
-            DEADLINE_EXCEEDED,
-            format!("the pass took longer than {} s", deadline.as_secs()),
-        )),
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text =
-        panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("panic: {}", text.unwrap_or("without a message"))
 }
 
 /// `namespace/name`, or the name of a cluster-scoped object.

@@ -82,10 +82,10 @@ impl Reconcile<ConfigMap> for Scripted {
         let next = match behaviour {
             Behaviour::Succeed(next) => next,
             Behaviour::Fail(Cure::Retry) => {
-                return Err(ReconcileError::transient("Unreachable", "no route"));
+                return Err(ReconcileError::transient(Reason::ClusterUnreachable, "no route"));
             }
             Behaviour::Fail(Cure::Change) => {
-                return Err(ReconcileError::terminal("InvalidSpec", "no such bundle"));
+                return Err(ReconcileError::terminal(Reason::BundleUnknown, "no such bundle"));
             }
             Behaviour::Panic => panic!("scripted"),
             Behaviour::Hang => std::future::pending().await,
@@ -215,7 +215,7 @@ async fn a_pass_that_panics_or_hangs_is_that_objects_failure_only() {
     assert!(stuck[1] == 30 || stuck[1] == 31, "{stuck:?}");
     let text = bench.metrics.encode();
     assert!(text.contains(&format!("panics_total{{kind=\"ConfigMap\"}} {}", bad.len())), "{text}");
-    assert!(text.contains("kind=\"ConfigMap\",result=\"DeadlineExceeded\"} 1"), "{text}");
+    assert!(text.contains("kind=\"ConfigMap\",result=\"RequestTimeout\"} 1"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
