@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::{
-    Binding, ConfigMap, Node, ObjectReference, Pod, PodStatus, Secret, Service, ServiceAccount,
+    Binding, ConfigMap, Node, ObjectReference, Pod, PodStatus, Secret, ServiceAccount,
 };
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -112,7 +112,8 @@ impl KubeletApi {
         expiration_seconds: Option<i64>,
         now: Timestamp,
     ) -> Result<Token> {
-        let account = pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
+        let account =
+            pod.spec.as_ref().and_then(|spec| spec.service_account_name.as_deref()).unwrap_or("default");
         let request = TokenRequest {
             metadata: ObjectMeta::default(),
             spec: TokenRequestSpec {
@@ -222,16 +223,6 @@ impl KubeletApi {
             Ok(())
         })
         .await
-    }
-
-    /// The cluster's own service, `kubernetes` in namespace `default`, once
-    /// the API server has made it.
-    ///
-    /// # Errors
-    /// The request failed.
-    pub(crate) async fn kubernetes_service(&self) -> Result<Option<Service>> {
-        let services = self.in_namespace::<Service>("default");
-        within(DEADLINE, async { services.get_opt("kubernetes").await.context("reading service kubernetes") }).await
     }
 }
 

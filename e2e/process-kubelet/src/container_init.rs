@@ -62,8 +62,11 @@ pub(crate) fn die_with(parent: u32) -> Result<()> {
 
 fn enter_sandbox(sandbox: u32) -> Result<()> {
     // The mount namespace last: it also changes what /proc shows.
-    let namespaces =
-        [("net", CloneFlags::CLONE_NEWNET), ("uts", CloneFlags::CLONE_NEWUTS), ("mnt", CloneFlags::CLONE_NEWNS)];
+    let namespaces = [
+        ("net", CloneFlags::CLONE_NEWNET),
+        ("uts", CloneFlags::CLONE_NEWUTS),
+        ("mnt", CloneFlags::CLONE_NEWNS),
+    ];
     for (name, kind) in namespaces {
         let path = format!("/proc/{sandbox}/ns/{name}");
         let namespace = fs::File::open(&path).with_context(|| format!("opening {path}"))?;
@@ -87,9 +90,12 @@ fn build_root(plan: &ContainerPlan) -> Result<()> {
         let device = Path::new("/dev").join(device);
         mounts::bind(&device, &inside(root, &device), false)?;
     }
-    for (name, target) in
-        [("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2")]
-    {
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
         symlink(target, root.join("dev").join(name)).with_context(|| format!("making /dev/{name}"))?;
     }
     for directory in FROM_HOST.map(Path::new) {

@@ -1,6 +1,7 @@
 //! Everything that the process of a container needs, decided before it exists.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::core::v1::{Container, PodSpec};
@@ -67,15 +68,19 @@ pub(crate) fn hostname(spec: &PodSpec, pod_name: &str) -> String {
 pub(crate) fn etc_files(
     spec: &PodSpec,
     hostname: &str,
-    pod_ip: std::net::Ipv4Addr,
-    service_names: &[(String, String)],
+    pod_ip: Ipv4Addr,
+    service_names: &[(Ipv4Addr, String)],
 ) -> BTreeMap<String, String> {
     let mut hosts = format!("127.0.0.1 localhost\n{pod_ip} {hostname}\n");
     for (address, names) in service_names {
         hosts.push_str(&format!("{address} {names}\n"));
     }
     for alias in spec.host_aliases.iter().flatten() {
-        hosts.push_str(&format!("{} {}\n", alias.ip, alias.hostnames.as_deref().unwrap_or_default().join(" ")));
+        hosts.push_str(&format!(
+            "{} {}\n",
+            alias.ip,
+            alias.hostnames.as_deref().unwrap_or_default().join(" ")
+        ));
     }
     [
         ("/etc/hosts", hosts.as_str()),
@@ -142,11 +147,11 @@ mod tests {
         let spec: PodSpec = serde_json::from_value(json!({"containers": [],
             "hostAliases": [{"ip": "10.0.0.9", "hostnames": ["hub", "hub.example"]}]}))
         .unwrap();
-        let services = [("10.96.0.1".to_owned(), "kubernetes.default.svc".to_owned())];
-        let files = etc_files(&spec, "p", std::net::Ipv4Addr::new(10, 0, 0, 2), &services);
+        let services = [(Ipv4Addr::new(10, 0, 0, 1), "kubernetes.default.svc".to_owned())];
+        let files = etc_files(&spec, "p", Ipv4Addr::new(10, 0, 0, 2), &services);
         assert_eq!(
             files["/etc/hosts"],
-            "127.0.0.1 localhost\n10.0.0.2 p\n10.96.0.1 kubernetes.default.svc\n10.0.0.9 hub hub.example\n"
+            "127.0.0.1 localhost\n10.0.0.2 p\n10.0.0.1 kubernetes.default.svc\n10.0.0.9 hub hub.example\n"
         );
     }
 }

@@ -56,7 +56,8 @@ fn lookup(map: Option<&BTreeMap<String, String>>, key: &str) -> String {
 
 /// A map as the files of a downward volume show it: `key="value"`, a line each.
 fn lines(map: Option<&BTreeMap<String, String>>) -> String {
-    let lines: Vec<String> = map.into_iter().flatten().map(|(key, value)| format!("{key}={value:?}")).collect();
+    let lines: Vec<String> =
+        map.into_iter().flatten().map(|(key, value)| format!("{key}={value:?}")).collect();
     lines.join("\n")
 }
 

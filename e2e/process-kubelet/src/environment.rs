@@ -144,19 +144,28 @@ mod tests {
     #[test]
     fn later_sources_override_earlier_ones() {
         let environment = resolve(json!({"name": "m",
-            "envFrom": [{"configMapRef": {"name": "c"}}, {"prefix": "S_", "secretRef": {"name": "s"}}],
-            "env": [
-                {"name": "B", "value": "mine"},
-                {"name": "C", "value": "$(B)-$(PATH)-$(D)"},
-                {"name": "D", "value": "later"},
-                {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-                {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "A"}}},
-                {"name": "O", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "A", "optional": true}}}
-            ]}))
+        "envFrom": [{"configMapRef": {"name": "c"}}, {"prefix": "S_", "secretRef": {"name": "s"}}],
+        "env": [
+            {"name": "B", "value": "mine"},
+            {"name": "C", "value": "$(B)-$(PATH)-$(D)"},
+            {"name": "D", "value": "later"},
+            {"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+            {"name": "K", "valueFrom": {"secretKeyRef": {"name": "s", "key": "A"}}},
+            {"name": "O", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "A", "optional": true}}}
+        ]}))
         .unwrap();
         assert_eq!(
             pairs(&environment),
-            ["A=plain", "B=mine", "C=mine-/bin-$(D)", "D=later", "K=secret", "N=p", "PATH=/bin", "S_A=secret"]
+            [
+                "A=plain",
+                "B=mine",
+                "C=mine-/bin-$(D)",
+                "D=later",
+                "K=secret",
+                "N=p",
+                "PATH=/bin",
+                "S_A=secret"
+            ]
         );
     }
 

@@ -131,17 +131,16 @@ mod tests {
     use super::*;
 
     fn found(patterns: &[&str], image: &str) -> Option<String> {
-        let yaml: String = patterns
-            .iter()
-            .map(|pattern| format!("- {{match: \"{pattern}\", binaries: /x}}\n"))
-            .collect();
+        let yaml: String =
+            patterns.iter().map(|pattern| format!("- {{match: \"{pattern}\", binaries: /x}}\n")).collect();
         let map: ImageMap = serde_saphyr::from_str(&yaml).unwrap();
         map.find(image).map(|entry| entry.pattern.clone())
     }
 
     #[test]
     fn a_repository_matches_any_registry_and_tag() {
-        for image in ["registration", "quay.io/ocm/registration:v1", "localhost:5000/registration@sha256:ab"] {
+        for image in ["registration", "quay.io/ocm/registration:v1", "localhost:5000/registration@sha256:ab"]
+        {
             assert_eq!(found(&["registration"], image).as_deref(), Some("registration"), "{image}");
         }
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File};
+use std::net::Ipv4Addr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,16 +15,19 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::ResourceExt as _;
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt as _, watcher};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::api::KubeletApi;
+use crate::kubernetes_service;
 use crate::leftovers;
 use crate::network::AddressPool;
 use crate::node::{self, Machine};
-use crate::pod_worker::{Event, PodWorker, Surroundings, pod_directories};
+use crate::pod_event::{Event, EventSender};
+use crate::pod_resources::pod_directories;
+use crate::pod_worker::{PodWorker, SHUTDOWN_GRACE};
 use crate::references::{self, Kind, Reference};
 use crate::settings::Settings;
+use crate::surroundings::Surroundings;
 
 /// How long to wait for an API server that has just been started.
 const REGISTRATION_DEADLINE: Duration = Duration::from_secs(60);
@@ -41,11 +46,16 @@ pub(crate) async fn run(mut settings: Settings, shutdown: impl Future<Output = (
     leftovers::kill_processes(&settings.state, "").await;
     leftovers::clear(&pod_directories(&settings.state))?;
 
+    tokio::pin!(shutdown);
     let api = KubeletApi::connect(&settings.kubeconfig).await?;
-    register(&api, &settings).await?;
+    tokio::select! {
+        result = register(&api, &settings) => result?,
+        () = &mut shutdown => return Ok(()),
+    }
     let surroundings = Surroundings {
         pool: AddressPool::new(settings.pod_cidr, settings.bridge_ip),
         node_name: settings.node_name(),
+        service_names: service_names(&api, &settings).await,
         settings,
         api,
     };
@@ -57,7 +67,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: impl Future<Output = (
         binding: BTreeSet::new(),
         listed: None,
     };
-    kubelet.work(shutdown).await;
+    kubelet.work(shutdown.as_mut()).await;
     kubelet.end().await;
     drop(lock);
     leftovers::clear(&pod_directories(&kubelet.surroundings.settings.state))
@@ -72,6 +82,18 @@ fn lock(settings: &Settings) -> Result<File> {
         bail!("{} is used by another process-kubelet ({error})", settings.state.display());
     }
     Ok(file)
+}
+
+/// Opens `kubernetes.default.svc` to the pods. Where two kubelets share the
+/// address of a bridge, only one can; the other's pods have to do without.
+async fn service_names(api: &KubeletApi, settings: &Settings) -> Vec<(Ipv4Addr, String)> {
+    match kubernetes_service::serve(settings.bridge_ip, api.server.clone()).await {
+        Ok(()) => vec![(settings.bridge_ip, kubernetes_service::NAMES.to_owned())],
+        Err(error) => {
+            tracing::warn!("pods will not find kubernetes.default.svc: {error:#}");
+            Vec::new()
+        }
+    }
 }
 
 async fn register(api: &KubeletApi, settings: &Settings) -> Result<()> {
@@ -96,7 +118,7 @@ async fn register(api: &KubeletApi, settings: &Settings) -> Result<()> {
 struct Entry {
     namespace: String,
     references: BTreeSet<Reference>,
-    events: mpsc::UnboundedSender<Event>,
+    events: EventSender,
 }
 
 struct Kubelet {
@@ -120,9 +142,8 @@ enum Seen {
 }
 
 impl Kubelet {
-    async fn work(&mut self, shutdown: impl Future<Output = ()>) {
+    async fn work(&mut self, mut shutdown: Pin<&mut impl Future<Output = ()>>) {
         let mut seen = watches(&self.surroundings.api);
-        tokio::pin!(shutdown);
         loop {
             tokio::select! {
                 () = &mut shutdown => return,
@@ -176,7 +197,8 @@ impl Kubelet {
 
     /// There is one node, so there is nothing to choose.
     fn bind(&mut self, uid: String, pod: Pod) {
-        let gated = pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|g| !g.is_empty());
+        let gated =
+            pod.spec.as_ref().and_then(|spec| spec.scheduling_gates.as_ref()).is_some_and(|g| !g.is_empty());
         if gated || pod.metadata.deletion_timestamp.is_some() || !self.binding.insert(uid.clone()) {
             return;
         }
@@ -237,8 +259,16 @@ impl Kubelet {
         for entry in self.pods.values() {
             tell(entry, Event::Shutdown);
         }
-        while let Some(done) = self.workers.join_next().await {
-            self.worker_ended(done);
+        let ended = async {
+            while let Some(done) = self.workers.join_next().await {
+                if let Err(error) = done {
+                    tracing::error!(%error, "the worker of a pod failed");
+                }
+            }
+        };
+        if tokio::time::timeout(SHUTDOWN_GRACE * 3, ended).await.is_err() {
+            tracing::warn!("some pods do not end by themselves");
+            self.workers.shutdown().await;
         }
         leftovers::kill_processes(&self.surroundings.settings.state, "").await;
     }
@@ -252,10 +282,11 @@ fn tell(entry: &Entry, event: Event) {
 /// All pods in full; of Secrets and ConfigMaps only that they have changed:
 /// whoever needs one reads it.
 fn watches(api: &KubeletApi) -> BoxStream<'static, Seen> {
-    let pods = watcher(api.all::<Pod>(), watcher::Config::default()).default_backoff().map(|event| match event {
-        Ok(event) => Seen::Pod(Box::new(event)),
-        Err(error) => Seen::Trouble(error),
-    });
+    let pods =
+        watcher(api.all::<Pod>(), watcher::Config::default()).default_backoff().map(|event| match event {
+            Ok(event) => Seen::Pod(Box::new(event)),
+            Err(error) => Seen::Trouble(error),
+        });
     select_all([
         pods.boxed(),
         changes::<Secret>(api, Kind::Secret),

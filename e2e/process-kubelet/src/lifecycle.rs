@@ -136,7 +136,14 @@ impl PodState {
         let has_init = spec.init_containers.as_ref().is_some_and(|init| !init.is_empty());
         let mut containers = Vec::new();
         for container in spec.init_containers.iter().flatten() {
-            containers.push(restored(&container.name, Role::Init, known_init, policy, "ContainerCreating", now));
+            containers.push(restored(
+                &container.name,
+                Role::Init,
+                known_init,
+                policy,
+                "ContainerCreating",
+                now,
+            ));
         }
         let reason = if has_init { "PodInitializing" } else { "ContainerCreating" };
         for container in &spec.containers {
@@ -213,7 +220,9 @@ impl PodState {
     /// Says of the containers that were never tried what the pod waits for.
     pub(crate) fn waits_for(&mut self, what: Option<&str>) {
         for record in &mut self.containers {
-            if let Stage::Waiting { reason: "ContainerCreating" | "PodInitializing", message, .. } = &mut record.stage {
+            if let Stage::Waiting { reason: "ContainerCreating" | "PodInitializing", message, .. } =
+                &mut record.stage
+            {
                 *message = what.map(str::to_owned);
             }
         }

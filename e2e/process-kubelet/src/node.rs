@@ -54,10 +54,8 @@ pub(crate) fn build(settings: &Settings, machine: &Machine, now: Timestamp) -> N
         last_transition_time: Some(Time(now)),
         ..NodeCondition::default()
     };
-    let address = |type_: &str, address: &str| NodeAddress {
-        type_: type_.to_owned(),
-        address: address.to_owned(),
-    };
+    let address =
+        |type_: &str, address: &str| NodeAddress { type_: type_.to_owned(), address: address.to_owned() };
     Node {
         metadata: ObjectMeta {
             name: Some(name.clone()),

@@ -32,8 +32,10 @@ impl From<Secret> for Data {
 
 impl From<ConfigMap> for Data {
     fn from(config_map: ConfigMap) -> Self {
-        let text = config_map.data.unwrap_or_default().into_iter().map(|(key, text)| (key, text.into_bytes()));
-        let binary = config_map.binary_data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
+        let text =
+            config_map.data.unwrap_or_default().into_iter().map(|(key, text)| (key, text.into_bytes()));
+        let binary =
+            config_map.binary_data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0));
         Self(text.chain(binary).collect())
     }
 }

@@ -66,7 +66,8 @@ fn plan(probe: &Probe, container: &Container, ip: IpAddr) -> Result<ProbePlan, S
             Some(host) => host.parse().map_err(|_| format!("probe host {host:?} is no IP address"))?,
             None => ip,
         };
-        let header = |header: &k8s_openapi::api::core::v1::HTTPHeader| (header.name.clone(), header.value.clone());
+        let header =
+            |header: &k8s_openapi::api::core::v1::HTTPHeader| (header.name.clone(), header.value.clone());
         Check::Http {
             scheme: if get.scheme.as_deref() == Some("HTTPS") { Scheme::Https } else { Scheme::Http },
             address: SocketAddr::new(host, port(&get.port, container)?),
@@ -78,10 +79,13 @@ fn plan(probe: &Probe, container: &Container, ip: IpAddr) -> Result<ProbePlan, S
     } else {
         return Err("only httpGet and tcpSocket probes are supported".to_owned());
     };
-    let seconds = |value: Option<i32>, default: u32| value.map_or(default, |value| value.max(1).unsigned_abs());
+    let seconds =
+        |value: Option<i32>, default: u32| value.map_or(default, |value| value.max(1).unsigned_abs());
     Ok(ProbePlan {
         check,
-        initial_delay: Duration::from_secs(probe.initial_delay_seconds.unwrap_or_default().unsigned_abs().into()),
+        initial_delay: Duration::from_secs(
+            probe.initial_delay_seconds.unwrap_or_default().unsigned_abs().into(),
+        ),
         period: Duration::from_secs(seconds(probe.period_seconds, 10).into()),
         timeout: Duration::from_secs(seconds(probe.timeout_seconds, 1).into()),
         success_threshold: seconds(probe.success_threshold, 1),
@@ -204,10 +208,11 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_kubernetes() {
-        let plan = plans(json!({"name": "m", "livenessProbe": {"httpGet": {"port": 8443, "scheme": "HTTPS"}}}))
-            .unwrap()
-            .liveness
-            .unwrap();
+        let plan =
+            plans(json!({"name": "m", "livenessProbe": {"httpGet": {"port": 8443, "scheme": "HTTPS"}}}))
+                .unwrap()
+                .liveness
+                .unwrap();
         assert_eq!((plan.period, plan.timeout), (Duration::from_secs(10), Duration::from_secs(1)));
         assert_eq!((plan.success_threshold, plan.failure_threshold), (1, 3));
         let address = SocketAddr::new(IP, 8443);
@@ -231,8 +236,10 @@ mod tests {
         let probe = json!({"tcpSocket": {"port": 1}, "failureThreshold": 2, "successThreshold": 2});
         let plan = plans(json!({"name": "m", "readinessProbe": probe})).unwrap().readiness.unwrap();
         let mut streak = Streak::default();
-        let answers: Vec<_> =
-            [true, false, true, true, false, false].into_iter().map(|result| streak.add(result, &plan)).collect();
+        let answers: Vec<_> = [true, false, true, true, false, false]
+            .into_iter()
+            .map(|result| streak.add(result, &plan))
+            .collect();
         assert_eq!(answers, [None, None, None, Some(true), None, Some(false)]);
     }
 }

@@ -12,7 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use crate::lifecycle::{ContainerRecord, Exit, Phase, PodState, Role, Stage};
 
 /// The conditions that a kubelet owns; others on the pod stay as they are.
-const OURS: [&str; 5] = ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
+const OURS: [&str; 5] =
+    ["PodScheduled", "PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready"];
 
 /// The status of `pod`, given the one written before. Equal state gives an
 /// equal status: times change only with what they are the time of.
@@ -30,7 +31,8 @@ pub(crate) fn build(
         let records = state.containers.iter().filter(|record| record.role == role);
         let statuses: Vec<_> = records
             .map(|record| {
-                let image = containers.iter().find(|c| c.name == record.name).and_then(|c| c.image.as_deref());
+                let image =
+                    containers.iter().find(|c| c.name == record.name).and_then(|c| c.image.as_deref());
                 container_status(record, image.unwrap_or_default())
             })
             .collect();

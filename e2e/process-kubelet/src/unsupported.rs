@@ -58,7 +58,10 @@ mod tests {
         for (spec, part) in [
             (json!({"containers": [], "hostNetwork": true}), "hostNetwork"),
             (json!({"containers": [], "volumes": [{"name": "v", "hostPath": {"path": "/"}}]}), "\"v\""),
-            (json!({"containers": [], "initContainers": [{"name": "i", "restartPolicy": "Always"}]}), "\"i\""),
+            (
+                json!({"containers": [], "initContainers": [{"name": "i", "restartPolicy": "Always"}]}),
+                "\"i\"",
+            ),
             (
                 json!({"containers": [{"name": "a", "readinessProbe": {"exec": {"command": ["x"]}}}]}),
                 "probes",

@@ -81,8 +81,8 @@ impl Sources<'_> {
     ) -> Result<(), String> {
         for item in items.unwrap_or_default() {
             let field = item.field_ref.as_ref();
-            let field =
-                field.ok_or_else(|| format!("{:?}: only fieldRef is supported by process-kubelet", item.path))?;
+            let field = field
+                .ok_or_else(|| format!("{:?}: only fieldRef is supported by process-kubelet", item.path))?;
             let value = downward::field(self.pod, self.placement, &field.field_path)?;
             files.insert(item.path.clone(), file(value.into_bytes(), item.mode.unwrap_or(mode)));
         }
@@ -150,7 +150,10 @@ mod tests {
 
     #[test]
     fn a_secret_shows_all_its_keys_or_the_listed_ones() {
-        assert_eq!(files_of(json!({"name": "v", "secret": {"secretName": "s"}})).unwrap(), ["a 644 1", "b 644 2"]);
+        assert_eq!(
+            files_of(json!({"name": "v", "secret": {"secretName": "s"}})).unwrap(),
+            ["a 644 1", "b 644 2"]
+        );
         let listed = json!({"name": "v", "secret": {"secretName": "s", "defaultMode": 0o400,
             "items": [{"key": "b", "path": "x/y"}, {"key": "a", "path": "z", "mode": 0o600}]}});
         assert_eq!(files_of(listed).unwrap(), ["x/y 400 2", "z 600 1"]);
@@ -158,9 +161,8 @@ mod tests {
 
     #[test]
     fn only_what_is_optional_may_be_missing() {
-        let volume = |optional| {
-            files_of(json!({"name": "v", "configMap": {"name": "none", "optional": optional}}))
-        };
+        let volume =
+            |optional| files_of(json!({"name": "v", "configMap": {"name": "none", "optional": optional}}));
         assert_eq!(volume(true).unwrap(), Vec::<String>::new());
         assert_eq!(volume(false).unwrap_err(), "configmap \"none\" not found");
         let key = |optional| {

@@ -85,7 +85,12 @@ impl Volumes {
     /// # Errors
     /// Something is missing, or a file cannot be written. What was shown
     /// before stays.
-    pub(crate) fn show(&mut self, pod: &Pod, placement: Placement<'_>, objects: &Objects) -> Result<(), String> {
+    pub(crate) fn show(
+        &mut self,
+        pod: &Pod,
+        placement: Placement<'_>,
+        objects: &Objects,
+    ) -> Result<(), String> {
         let token = |volume: &str, place| {
             self.tokens.get(&(volume.to_owned(), place)).map(|token| token.token.clone())
         };
