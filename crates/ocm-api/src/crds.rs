@@ -36,17 +36,20 @@ fn like_ocm(mut crd: CustomResourceDefinition, spec: &str, status: &str) -> Cust
         schema.required = None;
         let properties = schema.properties.get_or_insert_default();
         for (name, type_, description) in [
-            ("apiVersion", "string", "Group and version of the API in which the object is written."),
-            ("kind", "string", "Kind of the object."),
-            ("metadata", "object", "Name, labels, annotations and what else every object has."),
-            ("spec", "object", spec),
-            ("status", "object", status),
+            ("apiVersion", "string", Some("Group and version of the API in which the object is written.")),
+            ("kind", "string", Some("Kind of the object.")),
+            // The API server has a text of its own here and refuses another.
+            ("metadata", "object", None),
+            ("spec", "object", Some(spec)),
+            ("status", "object", Some(status)),
         ] {
             let property = properties.entry(name.to_owned()).or_default();
             property.type_ = Some(type_.to_owned());
-            property.description = Some(description.to_owned());
+            property.description = description.map(str::to_owned);
         }
         for_each(schema, &mut |schema| {
+            // Doc comments are broken where the source's lines end; explanations are read elsewhere.
+            schema.description = schema.description.take().map(|text| text.replace('\n', " "));
             // An `Option` in Rust means that a field may be missing. The API server drops a null
             // before it fills defaults in; where the schema allows one, it stays in the default's place.
             schema.nullable = None;

@@ -7,6 +7,13 @@
 //! `OCM_API_DIR` is the directory of module `open-cluster-management.io/api`, version 1.3.0:
 //! `go list -m -f '{{.Dir}}' open-cluster-management.io/api` in `e2e/binaries/ocm-api` prints it.
 #![allow(clippy::disallowed_methods, reason = "a test reads OCM_API_DIR")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "this file is all tests"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,5 +1,6 @@
 //! The types lose nothing: a full object survives being read and written, and a partial one gains
 //! nothing that it would then own.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "this file is all tests")]
 
 use ocm_api::addon::v1alpha1::{ClusterManagementAddOn, ManagedClusterAddOn};
 use ocm_api::cluster::v1::{ManagedCluster, ManagedClusterSpec};
