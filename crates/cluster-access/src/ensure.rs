@@ -127,8 +127,10 @@ impl Cluster {
         manager: &str,
         report: &mut EnsureReport,
     ) -> Result<Vec<&'a Manifest>, AccessError> {
+        // Collected first: a stream of closures would make every future that awaits this one not Send.
+        let reads: Vec<_> = set.iter().map(|manifest| self.get(&manifest.key)).collect();
         let found: Vec<Option<DynamicObject>> =
-            stream::iter(set).map(|manifest| self.get(&manifest.key)).buffered(AT_ONCE).try_collect().await?;
+            stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         let mut due = Vec::new();
         for (manifest, live) in set.iter().zip(found) {
             let Some(live) = live else {
@@ -154,8 +156,9 @@ impl Cluster {
         kinds: &[DefinedKind],
         report: &mut EnsureReport,
     ) -> Result<(), AccessError> {
-        let answers: Vec<Result<DynamicObject, AccessError>> = stream::iter(batch)
-            .map(|manifest| self.write_one(manifest, manager, kinds))
+        let writes: Vec<_> =
+            batch.iter().map(|manifest| self.write_one(manifest, manager, kinds)).collect();
+        let answers: Vec<Result<DynamicObject, AccessError>> = stream::iter(writes)
             .buffered(AT_ONCE)
             .collect()
             .await;

@@ -19,10 +19,10 @@ pub struct BackoffPolicy {
 }
 
 impl Default for BackoffPolicy {
-    /// One second doubling up to five minutes: the order of magnitude that
-    /// users know from pods in a crash loop.
+    /// One second doubling up to one minute: whoever has mended something that no event tells of
+    /// (a Secret, a network) does not wait longer.
     fn default() -> Self {
-        Self { first: Duration::from_secs(1), max: Duration::from_secs(300) }
+        Self { first: Duration::from_secs(1), max: Duration::from_secs(60) }
     }
 }
 

@@ -213,4 +213,4 @@ fn set(leadership: &watch::Sender<Leadership>, state: Leadership) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use fleetconfig_controller::cli::Cli;
-use fleetconfig_controller::reconcilers::reconcilers;
 use fleetconfig_controller::leader_election::Timing;
 use fleetconfig_controller::operator::{self, Election, Settings};
+use fleetconfig_controller::reconcilers::reconcilers;
 use fleetconfig_controller::runner::Limits;
 use fleetconfig_controller::{connection, shutdown, telemetry};
 use kube::Client;
@@ -58,5 +58,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let server = config.cluster_url.to_string();
     let user_agent = cli.user_agent;
     let client = Client::try_from(config).context("cannot build a client")?;
-    operator::run(client, settings, |runtime| reconcilers(runtime, &server, &user_agent), stop).await.map_err(Into::into)
+    operator::run(client, settings, |runtime| reconcilers(runtime, &server, &user_agent), stop)
+        .await
+        .map_err(Into::into)
 }

@@ -42,10 +42,14 @@ impl Tasks {
     /// Resolves when a task has panicked, with what it said.
     pub async fn failure(&self) -> String {
         let mut failure = self.failure.subscribe();
-        match failure.wait_for(Option::is_some).await {
-            Ok(message) => message.clone().unwrap_or_default(),
-            // Cannot happen: `self` keeps the sender.
-            Err(_) => std::future::pending().await,
+        loop {
+            if let Some(message) = &*failure.borrow_and_update() {
+                return message.clone();
+            }
+            if failure.changed().await.is_err() {
+                // Cannot happen: `self` keeps the sender.
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

@@ -173,7 +173,9 @@ fn choices() -> String {
 /// - `default`: the release that is `installed` (upstream: "`default` never upgrades", and a hub
 ///   that is already at a newer release must not be taken back), else [`DEFAULT`].
 ///
-/// `installed` is the image tag that the cluster runs, `None` on a cluster without OCM.
+/// `installed` is the release that status says was resolved before, else the image tag that the
+/// cluster runs; `None` on a cluster without OCM. (The tag alone is not enough where the chart values
+/// name images of the user's own, whose tags are no releases.)
 ///
 /// # Errors
 /// When the wanted release, or for `default` the installed one, is not known.

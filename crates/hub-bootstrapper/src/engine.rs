@@ -43,6 +43,9 @@ struct Memory {
     answered: Option<(String, i64)>,
 }
 
+/// Tells whether the Hub that holds a claim on a cluster still exists.
+pub type OwnerExists<'a> = &'a (dyn Fn(&Owner) -> bool + Send + Sync);
+
 /// What one pass is made with.
 #[derive(Debug)]
 pub struct HubPass<'a> {
@@ -105,11 +108,11 @@ impl HubBootstrapper {
     pub async fn keep(
         &self,
         pass: &HubPass<'_>,
-        owner_exists: impl AsyncFn(&Owner) -> bool,
+        owner_exists: OwnerExists<'_>,
     ) -> Result<HubOutcome, HubError> {
         let mut last = None;
         for _ in 0..ROUNDS {
-            let facts = self.look(pass, &owner_exists).await?;
+            let facts = self.look(pass, owner_exists).await?;
             let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
             let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
             let plan = plan_hub(&desired, &facts, pass.was_initialized);
@@ -136,9 +139,9 @@ impl HubBootstrapper {
         &self,
         pass: &HubPass<'_>,
         spokes: Vec<String>,
-        owner_exists: impl AsyncFn(&Owner) -> bool,
+        owner_exists: OwnerExists<'_>,
     ) -> Result<Removal, HubError> {
-        let mut facts = self.look(pass, &owner_exists).await?;
+        let mut facts = self.look(pass, owner_exists).await?;
         facts.inhabitants = if spokes.is_empty() {
             inhabitants(&self.cluster).await.map_err(HubError::Observe)?
         } else {
@@ -192,11 +195,7 @@ impl HubBootstrapper {
         }
     }
 
-    async fn look(
-        &self,
-        pass: &HubPass<'_>,
-        owner_exists: impl AsyncFnOnce(&Owner) -> bool,
-    ) -> Result<HubFacts, HubError> {
+    async fn look(&self, pass: &HubPass<'_>, owner_exists: OwnerExists<'_>) -> Result<HubFacts, HubError> {
         let owner = Owner {
             kind: Hub::kind(&()).into_owned(),
             namespace: pass.hub.namespace().unwrap_or_default(),

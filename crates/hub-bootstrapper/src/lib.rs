@@ -11,7 +11,7 @@ mod error;
 mod observe;
 mod until_ready;
 
-pub use engine::{HubBootstrapper, HubOutcome, HubPass, Removal};
+pub use engine::{HubBootstrapper, HubOutcome, HubPass, OwnerExists, Removal};
 pub use error::HubError;
 pub use fleet_plan::hub::facts::{Owner, ValuesText};
 pub use fleet_plan::hub::plan::HubVerdict;

@@ -15,7 +15,7 @@ use ocm_api::operator::v1::ClusterManager;
 use ocm_api::work::v1::ManifestWork;
 use serde::de::DeserializeOwned;
 
-use crate::engine::webhooks;
+use crate::engine::{OwnerExists, webhooks};
 
 /// Where kubeadm and those who follow it publish how a cluster is reached from outside.
 const CLUSTER_INFO: (&str, &str) = ("kube-public", "cluster-info");
@@ -46,7 +46,7 @@ pub(crate) async fn observe(
     owner: &Owner,
     known: Known,
     values: ValuesText,
-    owner_exists: impl AsyncFnOnce(&Owner) -> bool,
+    owner_exists: OwnerExists<'_>,
 ) -> Result<HubFacts, AccessError> {
     let uid = cluster.uid().await?;
     let claim =
@@ -79,7 +79,7 @@ async fn read_claim(
     cluster: &Cluster,
     claim: &ObjectKey,
     owner: &Owner,
-    owner_exists: impl AsyncFnOnce(&Owner) -> bool,
+    owner_exists: OwnerExists<'_>,
 ) -> Result<Claim, AccessError> {
     let Some(namespace) = cluster.get_as::<Namespace>(claim).await? else { return Ok(Claim::Free) };
     let Some(holder) = Owner::of(namespace.labels()) else {
@@ -90,7 +90,7 @@ async fn read_claim(
         return Ok(Claim::Ours);
     }
     let shown = format!("{} {}/{}", holder.kind, holder.namespace, holder.name);
-    if owner_exists(&holder).await {
+    if owner_exists(&holder) {
         Ok(Claim::Foreign { owner: shown })
     } else {
         Ok(Claim::Abandoned { owner: shown })

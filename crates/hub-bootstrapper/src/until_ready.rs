@@ -10,7 +10,7 @@ use ocm_api::operator::v1::ClusterManager;
 
 use crate::engine::{HubBootstrapper, HubOutcome, HubPass};
 use crate::error::HubError;
-use crate::{Owner, ValuesText};
+use crate::{Owner, OwnerExists, ValuesText};
 
 impl HubBootstrapper {
     /// Makes the hub and comes back when it takes spokes. Put a time-out around it.
@@ -28,7 +28,7 @@ impl HubBootstrapper {
             now: now(),
         };
         // An embedder is the only owner it knows: whoever holds a claim is taken to exist.
-        let exists = async |_: &Owner| true;
+        let exists: OwnerExists<'_> = &|_: &Owner| true;
         // The first pass makes the kind that the watch is about.
         let mut last = self.keep(&pass(), exists).await?;
         let managers: Api<ClusterManager> = Api::all(self.cluster().client().clone());

@@ -15,7 +15,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// One Lease with the optimistic concurrency of an API server.
 #[derive(Clone, Default)]
-struct Server(Arc<Mutex<Stored>>);
+pub(crate) struct Server(Arc<Mutex<Stored>>);
 
 #[derive(Default)]
 struct Stored {
@@ -27,7 +27,7 @@ struct Stored {
 }
 
 impl Server {
-    fn candidate(&self, identity: &'static str) -> Candidate {
+    pub(crate) fn candidate(&self, identity: &'static str) -> Candidate {
         let server = self.clone();
         let service = service_fn(move |request: http::Request<Body>| {
             let server = server.clone();
@@ -84,13 +84,13 @@ impl Server {
         Ok(response.body(Body::from(answer)).unwrap())
     }
 
-    fn holder(&self) -> String {
+    pub(crate) fn holder(&self) -> String {
         let stored = self.0.lock().unwrap();
         let spec = stored.lease.as_ref().and_then(|lease| lease.spec.clone());
         spec.and_then(|spec| spec.holder_identity).unwrap_or_default()
     }
 
-    fn cut_off(&self, client: &'static str) {
+    pub(crate) fn cut_off(&self, client: &'static str) {
         self.0.lock().unwrap().cut_off.push(client);
     }
 }

@@ -1,5 +1,7 @@
 //! What a user writes about feature gates, and what reaches which component.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn gates(text: &str) -> Vec<Gate> {
@@ -130,4 +132,15 @@ fn a_gate_that_nobody_names_has_the_default_of_ocm() {
     assert!(routed.enabled(Component::HubRegistration, "DefaultClusterSet"));
     assert!(!routed.enabled(Component::HubRegistration, "ResourceCleanup"));
     assert!(!routed.enabled(Component::HubRegistration, "ManagedClusterAutoApproval"));
+}
+
+proptest! {
+    /// Whatever is written is read without a panic, and what was accepted is read again as the same.
+    #[test]
+    fn any_string_is_read_or_refused(text in "([A-Za-z ]{0,4}[=,]?(true|false|T|0)?,?){0,6}") {
+        if let Ok(gates) = parse(&text) {
+            let written: Vec<String> = gates.iter().map(|gate| format!("{}={}", gate.name, gate.enabled)).collect();
+            prop_assert_eq!(parse(&written.join(",")), Ok(gates));
+        }
+    }
 }

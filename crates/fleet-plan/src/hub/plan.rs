@@ -3,6 +3,7 @@
 use fleetconfig_api::condition;
 use fleetconfig_api::phase::HubPhase;
 use fleetconfig_api::reason::Reason;
+use fleetconfig_api::v1beta1::HubStatus;
 
 use super::facts::{Claim, HubFacts};
 use super::judge::{ControlPlane, control_plane};
@@ -211,6 +212,31 @@ pub fn failing(refusal: Refusal) -> HubVerdict {
         Standing::Failing { reason: refusal.reason, message: refusal.message },
         HubPhase::Unhealthy,
     )
+}
+
+/// What to say about a hub whose watch has not told yet what is there.
+pub fn waiting_for_watch() -> HubVerdict {
+    let message = "reading what the hub's cluster holds".to_owned();
+    let standing = Standing::Progressing { reason: Reason::HubInitializing, message };
+    not_initialized(standing, HubPhase::Initializing)
+}
+
+/// What to say about a paused hub: what was said before, and that nothing is done.
+pub fn paused(status: Option<&HubStatus>) -> HubVerdict {
+    let initialized =
+        status.is_some_and(|status| crate::conditions::holds(&status.conditions, condition::HUB_INITIALIZED));
+    let message = "spec.paused is true: nothing is changed until it is false".to_owned();
+    let standing = Standing::Progressing { reason: Reason::Paused, message };
+    let phase = status.and_then(|status| status.phase).unwrap_or(HubPhase::Initializing);
+    let mut verdict = not_initialized(standing, phase);
+    if initialized {
+        let good = Draft::good(condition::HUB_INITIALIZED, Reason::ReconcileSuccess, "HubInitialized");
+        if let Some(first) = verdict.conditions.first_mut() {
+            *first = good;
+        }
+        verdict.takes_spokes = true;
+    }
+    verdict
 }
 
 fn not_initialized(standing: Standing, phase: HubPhase) -> HubVerdict {

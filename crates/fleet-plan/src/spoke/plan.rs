@@ -5,6 +5,7 @@ use std::time::Duration;
 use fleetconfig_api::condition;
 use fleetconfig_api::phase::SpokePhase;
 use fleetconfig_api::reason::Reason;
+use fleetconfig_api::v1beta1::SpokeStatus;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use ocm_api::cluster::v1::ManagedCluster;
@@ -503,6 +504,20 @@ pub fn failing(refusal: &Refusal, cluster_name: Option<String>) -> SpokeVerdict 
 pub fn waiting_for_hub(reason: Reason, message: &str, cluster_name: Option<String>) -> SpokeVerdict {
     let standing = Standing::Progressing { reason, message: message.to_owned() };
     not_joined(standing, SpokePhase::Joining, cluster_name)
+}
+
+/// What to say about a paused spoke: what was said before, and that nothing is done.
+pub fn paused(status: Option<&SpokeStatus>) -> SpokeVerdict {
+    let joined =
+        status.is_some_and(|status| crate::conditions::holds(&status.conditions, condition::SPOKE_JOINED));
+    let message = "spec.paused is true: nothing is changed until it is false".to_owned();
+    let standing = Standing::Progressing { reason: Reason::Paused, message };
+    let phase = status.and_then(|status| status.phase).unwrap_or(SpokePhase::Joining);
+    let mut verdict = not_joined(standing, phase, None);
+    if let Some(first) = verdict.conditions.first_mut().filter(|_| joined) {
+        *first = Draft::good(condition::SPOKE_JOINED, Reason::Joined, "Joined");
+    }
+    verdict
 }
 
 fn not_joined(standing: Standing, phase: SpokePhase, cluster_name: Option<String>) -> SpokeVerdict {

@@ -224,6 +224,20 @@ fn is_passing(failure: &AccessFailure) -> bool {
     matches!(failure.reason, Reason::ClusterUnreachable | Reason::RequestTimeout | Reason::InternalError)
 }
 
+/// What to say about a spoke whose removal waits for something else.
+pub fn waiting(reason: Reason, message: String) -> SpokeVerdict {
+    let mut conditions = vec![Draft::clear(condition::CLEANUP_FAILED, condition::CLEANUP_FAILED)];
+    conditions.extend(Standing::Progressing { reason, message }.drafts());
+    SpokeVerdict {
+        phase: SpokePhase::Deleting,
+        conditions,
+        cluster_name: None,
+        bundle_version: None,
+        cluster_uid: None,
+        applied_hash: None,
+    }
+}
+
 fn working(steps: Vec<Step>, reason: Reason, message: String, blocked: bool, wake: Wake) -> SpokeRemoval {
     let cleanup = if blocked {
         Draft::bad(condition::CLEANUP_FAILED, reason, &message)

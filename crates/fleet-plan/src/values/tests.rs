@@ -1,6 +1,7 @@
 //! Chart values as users write them, and as somebody hostile would.
 
 use fleetconfig_api::values::{ClusterManagerValues, KlusterletValues};
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -153,5 +154,28 @@ fn the_hash_follows_the_content_and_not_the_order() {
         r#"{ "a": 1, "b": { "c": [true, null, "x"], "d": [] } }"#,
     ] {
         assert_ne!(hash, content_hash(&value(other)), "{other}");
+    }
+}
+
+proptest! {
+    /// Text that looks like YAML gives values or an error, never a panic, and merging what came out of
+    /// it with nothing gives the same again.
+    #[test]
+    fn any_text_gives_values_or_an_error(text in "([a-zA-Z]{1,12}|[:,{}\\[\\]&*!|>'\"%@`#?-]|[ \n]|images|replicaCount|[0-9.e]{1,4}){0,60}") {
+        if let Ok(values) = merge::<KlusterletValues>(None, Some(&text)) {
+            prop_assert_eq!(merge(Some(&values), None), Ok(values));
+        }
+    }
+
+    /// What is laid over a value is there afterwards, unless it said nothing.
+    #[test]
+    fn inline_wins_where_it_says_something(from in "[a-z]{0,8}", inline in "[a-z]{0,8}", count in proptest::option::of(-3_i64..3)) {
+        let written = ClusterManagerValues { replica_count: count, ..ClusterManagerValues::default() };
+        let said = json!({ "images": { "registry": inline } });
+        let written = ClusterManagerValues { images: serde_json::from_value(said["images"].clone()).ok(), ..written };
+        let merged = merge(Some(&written), Some(&format!("replicaCount: 7\nimages: {{ registry: '{from}' }}"))).expect("values");
+        prop_assert_eq!(merged.replica_count, count.or(Some(7)));
+        let registry = merged.images.and_then(|images| images.registry).unwrap_or_default();
+        prop_assert_eq!(registry, if inline.is_empty() { from } else { inline });
     }
 }

@@ -1,0 +1,97 @@
+//! What the operator does about a FleetConfig, a Hub and a Spoke: read, let `fleet-plan` decide,
+//! let the engines carry out, report.
+
+mod access;
+mod echo;
+mod fleet;
+mod hub;
+mod report;
+mod spoke;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use cluster_access::{AccessOptions, Cluster};
+use fleet_plan::endpoint::EndpointFacts;
+use fleetconfig_api::v1beta1::Hub;
+use hub_bootstrapper::HubBootstrapper;
+use kube::runtime::reflector::ObjectRef;
+use spoke_joiner::SpokeJoiner;
+
+pub use self::fleet::FleetReconciler;
+pub use self::hub::HubReconciler;
+pub use self::spoke::SpokeReconciler;
+
+use self::echo::Echo;
+use crate::operator::{Reconcilers, Runtime};
+
+/// How soon a spoke is looked at again whose Klusterlet is going: its end shows on the spoke alone,
+/// where nothing is watched.
+const SPOKE_LOOK: Duration = Duration::from_secs(2);
+
+/// What the three reconcilers share.
+pub struct Shared {
+    runtime: Runtime,
+    /// The cluster where FleetConfigs, Hubs and Spokes live; `inCluster` means this one.
+    home: Cluster,
+    options: AccessOptions,
+    hubs: Mutex<HashMap<ObjectRef<Hub>, Arc<OpenHub>>>,
+    echo: Echo,
+    /// Generations of the objects whose unreadable form has been reported, by UID.
+    invalid: Mutex<HashMap<String, i64>>,
+}
+
+/// A hub whose cluster has been opened.
+struct OpenHub {
+    /// What the connection was made from; another kubeconfig makes another one.
+    revision: String,
+    /// UID of the cluster's kube-system namespace.
+    cluster_uid: String,
+    engine: HubBootstrapper,
+    joiner: SpokeJoiner,
+    /// How the hub said last that it can be reached.
+    endpoint: Mutex<EndpointFacts>,
+}
+
+impl OpenHub {
+    fn endpoint(&self) -> EndpointFacts {
+        self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_endpoint(&self, facts: EndpointFacts) {
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+    }
+}
+
+impl Shared {
+    fn open_hubs(&self) -> MutexGuard<'_, HashMap<ObjectRef<Hub>, Arc<OpenHub>>> {
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open_hub(&self, hub: &ObjectRef<Hub>) -> Option<Arc<OpenHub>> {
+        self.open_hubs().get(hub).cloned()
+    }
+}
+
+/// The reconcilers of an operator whose own cluster is reached at `server`.
+pub fn reconcilers(
+    runtime: &Runtime,
+    server: &str,
+    user_agent: &str,
+) -> Reconcilers<FleetReconciler, HubReconciler, SpokeReconciler> {
+    let options = AccessOptions { user_agent: user_agent.to_owned(), ..AccessOptions::default() };
+    let shared = Arc::new(Shared {
+        runtime: runtime.clone(),
+        home: Cluster::reached_at(runtime.client.clone(), server, &options),
+        options,
+        hubs: Mutex::default(),
+        echo: Echo::default(),
+        invalid: Mutex::default(),
+    });
+    Reconcilers {
+        fleets: FleetReconciler::new(Arc::clone(&shared)),
+        hubs: HubReconciler::new(Arc::clone(&shared)),
+        spokes: SpokeReconciler::new(shared),
+    }
+}

@@ -1,0 +1,134 @@
+//! From a kubeconfig field to an open cluster.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use cluster_access::{CheckedKubeconfig, Cluster, Failure, ObjectKey};
+use fleet_plan::compose::children::is_child;
+use fleet_plan::hub::facts::ValuesText;
+use fleet_plan::spoke::facts::AccessFailure;
+use fleetconfig_api::Reason;
+use fleetconfig_api::common::{AccessPath, ConfigMapRef, Kubeconfig, SecretReference};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::api::ObjectMeta;
+use spoke_joiner::kubeconfig_failure;
+
+use super::Shared;
+
+/// An open cluster and what it was opened with.
+pub(super) struct Opened {
+    pub(super) cluster: Cluster,
+    /// Changes when the kubeconfig does.
+    pub(super) revision: String,
+}
+
+impl Shared {
+    /// Opens the cluster that a kubeconfig field of an object leads to.
+    pub(super) async fn open(&self, meta: &ObjectMeta, field: &Kubeconfig) -> Result<Opened, AccessFailure> {
+        let path = field.access_path().map_err(|error| AccessFailure {
+            reason: Reason::InvalidSpec,
+            message: format!("spec.kubeconfig: {error}"),
+        })?;
+        let reference = match path {
+            AccessPath::InCluster => {
+                return Ok(Opened { cluster: self.home.clone(), revision: "in-cluster".to_owned() });
+            }
+            AccessPath::Secret(reference) => reference,
+        };
+        let bytes = self.kubeconfig_bytes(meta, reference).await?;
+        let mut hasher = DefaultHasher::new();
+        (&bytes, field.context()).hash(&mut hasher);
+        let revision = format!("{:016x}", hasher.finish());
+        let checked =
+            CheckedKubeconfig::parse(&bytes, field.context()).map_err(|error| kubeconfig_failure(&error))?;
+        let cluster = Cluster::open(&checked, &self.options).map_err(|error| AccessFailure {
+            reason: error.reason(),
+            message: format!("spec.kubeconfig: {error}"),
+        })?;
+        Ok(Opened { cluster, revision })
+    }
+
+    async fn kubeconfig_bytes(
+        &self,
+        meta: &ObjectMeta,
+        reference: &SecretReference,
+    ) -> Result<Vec<u8>, AccessFailure> {
+        let own = meta.namespace.as_deref().unwrap_or_default();
+        let namespace = reference.namespace.as_deref().filter(|ns| !ns.is_empty()).unwrap_or(own);
+        if namespace != own && !self.is_granted(meta, reference) {
+            return Err(AccessFailure {
+                reason: Reason::ReferenceRefused,
+                message: format!(
+                    "spec.kubeconfig.secretReference.namespace {namespace} is another namespace; only an object that a FleetConfig made may read there, through the reference that the FleetConfig names; put the Secret into namespace {own}"
+                ),
+            });
+        }
+        let key = ObjectKey::namespaced::<Secret>(namespace, &*reference.name);
+        let failure = |reason: Reason, message: String| AccessFailure { reason, message };
+        let secret = self.home.get_as::<Secret>(&key).await.map_err(|error| {
+            let reason = match error.failure() {
+                Failure::Forbidden { .. } => Reason::PermissionDenied,
+                _ => error.reason(),
+            };
+            failure(reason, format!("spec.kubeconfig.secretReference: {error}"))
+        })?;
+        let Some(secret) = secret else {
+            return Err(failure(
+                Reason::KubeconfigSecretMissing,
+                format!(
+                    "Secret {namespace}/{} of spec.kubeconfig.secretReference does not exist; create it with the kubeconfig under key {}",
+                    reference.name, reference.kubeconfig_key
+                ),
+            ));
+        };
+        let bytes = secret.data.and_then(|mut data| data.remove(&reference.kubeconfig_key));
+        bytes.map(|bytes| bytes.0).ok_or_else(|| {
+            failure(
+                Reason::KubeconfigKeyMissing,
+                format!(
+                    "Secret {namespace}/{} has no key {}; correct spec.kubeconfig.secretReference.kubeconfigKey or the Secret",
+                    reference.name, reference.kubeconfig_key
+                ),
+            )
+        })
+    }
+
+    /// Whether the FleetConfig that made the object names the very same reference.
+    fn is_granted(&self, meta: &ObjectMeta, reference: &SecretReference) -> bool {
+        let fleets = self.runtime.caches.fleets.select(|fleet| is_child(meta, fleet));
+        fleets.iter().any(|fleet| {
+            let spokes = fleet.spec.spokes.iter().map(|spoke| &spoke.kubeconfig);
+            spokes
+                .chain([&fleet.spec.hub.kubeconfig])
+                .any(|kubeconfig| kubeconfig.secret_reference.as_ref() == Some(reference))
+        })
+    }
+
+    /// The text behind a `valuesFrom`.
+    pub(super) async fn values_text(
+        &self,
+        meta: &ObjectMeta,
+        field: &str,
+        reference: Option<&ConfigMapRef>,
+    ) -> Result<ValuesText, AccessFailure> {
+        let Some(reference) = reference else { return Ok(ValuesText::NotNamed) };
+        let namespace = meta.namespace.clone().unwrap_or_default();
+        let key = ObjectKey::namespaced::<ConfigMap>(namespace.as_str(), &*reference.name);
+        let map = self.home.get_as::<ConfigMap>(&key).await.map_err(|error| AccessFailure {
+            reason: error.reason(),
+            message: format!("{field}: {error}"),
+        })?;
+        let text = map.map(|map| map.data.unwrap_or_default().remove(&reference.key));
+        Ok(match text {
+            Some(Some(text)) => ValuesText::Found(text),
+            Some(None) => ValuesText::Missing {
+                message: format!(
+                    "ConfigMap {namespace}/{} of {field} has no key {}",
+                    reference.name, reference.key
+                ),
+            },
+            None => ValuesText::Missing {
+                message: format!("ConfigMap {namespace}/{} of {field} does not exist", reference.name),
+            },
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! A FleetConfig: make its Hub and Spokes, sum them up, take them away again.
+
+use std::sync::Arc;
+
+use cluster_access::{Failure, Force, Manifest, ObjectKey, PropagationPolicy};
+use fleet_plan::compose::children::{Children, compose, hub_name, is_child};
+use fleet_plan::compose::rollup::{Blocked, LiveChildren, status};
+use fleetconfig_api::v1alpha1::FleetConfig;
+use fleetconfig_api::v1beta1::{Hub, Spoke};
+use fleetconfig_api::{Reason, names};
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt};
+
+use super::Shared;
+use super::report::failed;
+use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
+
+/// Field manager of the Hubs and Spokes that a FleetConfig makes.
+const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
+
+/// Reconciles FleetConfigs.
+pub struct FleetReconciler {
+    shared: Arc<Shared>,
+}
+
+impl FleetReconciler {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn live(&self, fleet: &FleetConfig) -> (Option<Arc<Hub>>, Vec<Arc<Spoke>>) {
+        let caches = &self.shared.runtime.caches;
+        let hub = caches.hubs.select(|hub| is_child(hub.meta(), fleet)).into_iter().next();
+        (hub, caches.spokes.select(|spoke| is_child(spoke.meta(), fleet)))
+    }
+
+    /// Makes what is missing or different; what keeps it from being made.
+    async fn make(&self, fleet: &FleetConfig) -> Result<Option<Blocked>, ReconcileError> {
+        let caches = &self.shared.runtime.caches;
+        let namespace = fleet.namespace().unwrap_or_default();
+        let Children { hub, spokes } = compose(fleet);
+        let taken = |kind: &str, name: &str| Blocked {
+            reason: Reason::NameTaken,
+            message: format!(
+                "a {kind} {namespace}/{name} exists that this FleetConfig did not make; rename it here, or delete that one"
+            ),
+        };
+        let mut due = Vec::new();
+        match caches.hubs.get(&ObjectRef::new(&hub.name_any()).within(&namespace)) {
+            Some(live) if !is_child(live.meta(), fleet) => return Ok(Some(taken("Hub", &hub.name_any()))),
+            Some(live) if live.spec == hub.spec => {}
+            Some(live) if live.metadata.deletion_timestamp.is_some() => {}
+            _ => due.push(Manifest::of(&hub)),
+        }
+        for spoke in &spokes {
+            match caches.spokes.get(&ObjectRef::new(&spoke.name_any()).within(&namespace)) {
+                Some(live) if !is_child(live.meta(), fleet) => {
+                    return Ok(Some(taken("Spoke", &spoke.name_any())));
+                }
+                Some(live) if live.spec == spoke.spec => {}
+                Some(live) if live.metadata.deletion_timestamp.is_some() => {}
+                _ => due.push(Manifest::of(spoke)),
+            }
+        }
+        for manifest in due {
+            let manifest =
+                manifest.map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+            match self.shared.home.apply(&manifest, FIELD_MANAGER, Force::Force).await {
+                Ok(_) => {}
+                Err(error) if matches!(error.failure(), Failure::Invalid { .. }) => {
+                    let message = format!("{}: {error}", manifest.key);
+                    return Ok(Some(Blocked { reason: Reason::InvalidSpec, message }));
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Deletes the Spokes that are no longer in the list.
+    async fn prune(&self, fleet: &FleetConfig, live: &[Arc<Spoke>]) -> Result<(), ReconcileError> {
+        for spoke in live {
+            let name = spoke.name_any();
+            let listed = fleet.spec.spokes.iter().any(|entry| entry.name == name);
+            if !listed {
+                self.delete(&**spoke).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete<K>(&self, object: &K) -> Result<(), ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
+    {
+        if object.meta().deletion_timestamp.is_some() {
+            return Ok(());
+        }
+        let key = ObjectKey::namespaced::<K>(object.namespace().unwrap_or_default(), object.name_any());
+        self.shared
+            .home
+            .delete(&key, object.uid().as_deref(), PropagationPolicy::Background)
+            .await
+            .map_err(failed)?;
+        Ok(())
+    }
+
+    async fn remove(
+        &self,
+        fleet: &FleetConfig,
+        hub: Option<&Arc<Hub>>,
+        spokes: &[Arc<Spoke>],
+    ) -> Result<(), ReconcileError> {
+        for spoke in spokes {
+            self.delete(&**spoke).await?;
+        }
+        if !spokes.is_empty() {
+            return Ok(());
+        }
+        if let Some(hub) = hub {
+            return self.delete(&**hub).await;
+        }
+        // The cache may be behind: gone is only what the API server says is gone.
+        let key = ObjectKey::namespaced::<Hub>(fleet.namespace().unwrap_or_default(), hub_name(fleet));
+        let hub = self.shared.home.get_as::<Hub>(&key).await.map_err(failed)?;
+        if let Some(hub) = hub.filter(|hub| is_child(hub.meta(), fleet)) {
+            return self.delete(&hub).await;
+        }
+        self.shared.remove_finalizers(fleet, &[names::FINALIZER_CLEANUP]).await
+    }
+
+    async fn report(
+        &self,
+        fleet: &FleetConfig,
+        pass: &Pass,
+        blocked: Option<&Blocked>,
+    ) -> Result<(), ReconcileError> {
+        let (hub, spokes) = self.live(fleet);
+        let children = LiveChildren { hub: hub.as_deref(), spokes: &spokes, blocked };
+        let new = status(fleet, children, pass.now);
+        self.shared.write_status(fleet, fleet.status.as_ref(), &new).await?;
+        Ok(())
+    }
+}
+
+impl Reconcile<FleetConfig> for FleetReconciler {
+    async fn reconcile(&self, object: Arc<FleetConfig>, pass: &Pass) -> Result<Next, ReconcileError> {
+        let fleet = self.shared.echo.newest(&*object);
+        let (hub, spokes) = self.live(&fleet);
+        if fleet.metadata.deletion_timestamp.is_some() {
+            if !fleet.finalizers().iter().any(|present| present == names::FINALIZER_CLEANUP) {
+                return Ok(Next::Await);
+            }
+            self.report(&fleet, pass, None).await?;
+            self.remove(&fleet, hub.as_ref(), &spokes).await?;
+            return Ok(Next::Await);
+        }
+        self.shared.add_finalizer(&fleet, names::FINALIZER_CLEANUP).await?;
+        if fleet.spec.paused == Some(true) {
+            self.report(&fleet, pass, None).await?;
+            return Ok(Next::Await);
+        }
+        let blocked = self.make(&fleet).await?;
+        self.prune(&fleet, &spokes).await?;
+        self.report(&fleet, pass, blocked.as_ref()).await?;
+        Ok(Next::Await)
+    }
+
+    async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {
+        self.shared.report_invalid::<FleetConfig>(&object, pass).await
+    }
+}

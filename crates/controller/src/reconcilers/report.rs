@@ -1,0 +1,193 @@
+//! Writing statuses and finalizers, only when they change, and telling of transitions.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
+use cluster_access::{AccessError, ObjectKey};
+use fleet_plan::conditions::{Draft, Standing, merge};
+use fleetconfig_api::Reason;
+use fleetconfig_api::condition::{self, Condition, ConditionStatus};
+use k8s_openapi::NamespaceResourceScope;
+use kube::core::error_boundary::InvalidObject;
+use kube::{Resource, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tracing::{info, warn};
+
+use super::Shared;
+use crate::events::{Severity, Transition};
+use crate::reconcile::{Next, Pass, ReconcileError};
+
+/// Field manager of statuses.
+const STATUS_MANAGER: &str = "fleetconfig-controller/status";
+
+/// Field manager of finalizers.
+const FINALIZER_MANAGER: &str = "fleetconfig-controller/finalizers";
+
+pub(super) fn key<K>(object: &K) -> ObjectKey
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    ObjectKey::namespaced::<K>(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// An access error as the end of a pass.
+pub(super) fn failed(error: AccessError) -> ReconcileError {
+    let reason = error.reason();
+    ReconcileError::transient(reason, error)
+}
+
+impl Shared {
+    /// Writes a status if it is another; the object as the API server has it now.
+    pub(super) async fn write_status<K, S>(
+        &self,
+        object: &K,
+        old: Option<&S>,
+        new: &S,
+    ) -> Result<Option<K>, ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Send
+            + 'static,
+        S: Serialize + PartialEq,
+    {
+        if old == Some(new) {
+            return Ok(None);
+        }
+        let status = serde_json::to_value(new)
+            .map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+        let answer = self.home.apply_status(&key(object), status, STATUS_MANAGER).await.map_err(failed)?;
+        let written: K =
+            answer.try_parse().map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+        self.echo.wrote(&written);
+        Ok(Some(written))
+    }
+
+    /// Adds a finalizer before the first effect that it guards.
+    pub(super) async fn add_finalizer<K>(&self, object: &K, finalizer: &str) -> Result<(), ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        if object.finalizers().iter().any(|present| present == finalizer) {
+            return Ok(());
+        }
+        let mut all = object.finalizers().to_vec();
+        all.push(finalizer.to_owned());
+        let version = object.resource_version();
+        let operations = [
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
+            json!({ "op": "add", "path": "/metadata/finalizers", "value": all }),
+        ];
+        self.home.json_patch(&key(object), &operations, FINALIZER_MANAGER).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Takes finalizers off, ours and upstream's of the same object, and nobody else's.
+    pub(super) async fn remove_finalizers<K>(
+        &self,
+        object: &K,
+        finalizers: &[&str],
+    ) -> Result<(), ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let kept: Vec<&String> =
+            object.finalizers().iter().filter(|present| !finalizers.contains(&present.as_str())).collect();
+        if kept.len() == object.finalizers().len() {
+            return Ok(());
+        }
+        let operations = [
+            json!({ "op": "test", "path": "/metadata/finalizers", "value": object.finalizers() }),
+            json!({ "op": "add", "path": "/metadata/finalizers", "value": kept }),
+        ];
+        match self.home.json_patch(&key(object), &operations, FINALIZER_MANAGER).await {
+            Ok(_) => {}
+            Err(error) if matches!(error.failure(), cluster_access::Failure::NotFound { .. }) => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if let Some(uid) = object.uid() {
+            self.echo.forget(&uid);
+        }
+        Ok(())
+    }
+
+    /// Tells of a change of `Ready` or `Stalled`, once, in the log and as an event.
+    pub(super) fn announce<K>(&self, object: &K, before: &[Condition], drafts: &[Draft])
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let Some(ready) = drafts.iter().find(|draft| draft.kind == condition::READY) else { return };
+        let old = before.iter().find(|condition| condition.type_ == condition::READY);
+        let same = old.is_some_and(|old| {
+            (old.status == ConditionStatus::True) == ready.holds && old.reason == ready.reason.as_str()
+        });
+        if same {
+            return;
+        }
+        let trouble =
+            !ready.holds && drafts.iter().any(|draft| draft.kind == condition::STALLED && draft.holds);
+        let name = key(object);
+        if trouble {
+            warn!(object = %name, reason = ready.reason.as_str(), message = ready.message, "stalled");
+        } else {
+            info!(object = %name, ready = ready.holds, reason = ready.reason.as_str(), message = ready.message);
+        }
+        self.event(object, trouble, ready.reason, &ready.message);
+    }
+
+    /// Says of an object that cannot be read as its kind what is wrong with it, once per generation.
+    pub(super) async fn report_invalid<K>(
+        &self,
+        object: &InvalidObject,
+        pass: &Pass,
+    ) -> Result<Next, ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let meta = &object.metadata;
+        let generation = meta.generation.unwrap_or_default();
+        let uid = meta.uid.clone().unwrap_or_default();
+        if self.invalid().get(&uid) == Some(&generation) {
+            return Ok(Next::Await);
+        }
+        let message = format!("the object cannot be read: {}", object.error);
+        let drafts = Standing::Stalled { reason: Reason::InvalidSpec, message }.drafts();
+        let conditions = merge(&[], &drafts, generation, pass.now);
+        let status = json!({
+            "observedGeneration": generation,
+            "phase": "Unhealthy",
+            "conditions": conditions,
+        });
+        let key = ObjectKey::namespaced::<K>(
+            meta.namespace.clone().unwrap_or_default(),
+            meta.name.clone().unwrap_or_default(),
+        );
+        self.home.apply_status(&key, status, STATUS_MANAGER).await.map_err(failed)?;
+        self.invalid().insert(uid, generation);
+        Ok(Next::Await)
+    }
+
+    fn invalid(&self) -> MutexGuard<'_, HashMap<String, i64>> {
+        self.invalid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes an event about an object.
+    pub(super) fn event<K>(&self, object: &K, warning: bool, reason: Reason, message: &str)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let mut regarding = key(object).reference();
+        regarding.uid = object.uid();
+        self.runtime.events.publish(Transition {
+            regarding,
+            severity: if warning { Severity::Warning } else { Severity::Normal },
+            reason: Cow::Borrowed(reason.as_str()),
+            action: Cow::Borrowed("Reconcile"),
+            message: message.to_owned(),
+        });
+    }
+}

@@ -1,0 +1,360 @@
+//! A Spoke: read what its hub knows of it, join or detach it, report.
+
+use std::sync::Arc;
+
+use cluster_access::ClusterUid;
+use fleet_plan::conditions::{holds, merge};
+use fleet_plan::hub::plan::Refusal;
+use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
+use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
+use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
+use fleet_plan::spoke::plan::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
+use fleet_plan::spoke::removal::LeavingHub;
+use fleetconfig_api::v1beta1::{Hub, Spoke, SpokeStatus};
+use fleetconfig_api::{Reason, condition, names};
+use kube::ResourceExt;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::reflector::ObjectRef;
+use ocm_api::cluster::v1::ManagedCluster;
+use ocm_api::names::labels;
+use spoke_joiner::{Detachment, SpokeError, SpokePass};
+
+use super::hub::next;
+use super::{OpenHub, Shared};
+use crate::cache::CacheState;
+use crate::hub_watch::HubView;
+use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
+
+/// Reconciles Spokes.
+pub struct SpokeReconciler {
+    shared: Arc<Shared>,
+}
+
+/// What a pass over a Spoke says about it.
+struct Report {
+    verdict: SpokeVerdict,
+    next: Next,
+    error: Option<ReconcileError>,
+}
+
+impl Report {
+    fn said(verdict: SpokeVerdict) -> Self {
+        Self { verdict, next: Next::Await, error: None }
+    }
+
+    fn failed(failure: &AccessFailure, name: Option<String>) -> Self {
+        let refusal = Refusal { reason: failure.reason, message: failure.message.clone() };
+        Self {
+            verdict: failing(&refusal, name),
+            next: Next::Await,
+            error: Some(ReconcileError::transient(failure.reason, failure.message.clone())),
+        }
+    }
+
+    fn error(error: SpokeError, name: Option<String>) -> Self {
+        let reason = error.reason();
+        let verdict = failing(&Refusal { reason, message: error.to_string() }, name);
+        Self { verdict, next: Next::Await, error: Some(ReconcileError::transient(reason, error)) }
+    }
+}
+
+/// A hub that has been opened and whose watches know what is there.
+struct KnownHub {
+    hub: Arc<Hub>,
+    open: Arc<OpenHub>,
+    view: Arc<HubView>,
+}
+
+impl SpokeReconciler {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    fn hub(&self, spoke: &Spoke) -> Option<Arc<Hub>> {
+        let reference = &spoke.spec.hub_ref;
+        let key = ObjectRef::new(&reference.name).within(&reference.namespace);
+        self.shared.runtime.caches.hubs.get(&key)
+    }
+
+    /// The Spoke's hub, if it is open and known; else what it waits for.
+    fn known_hub(&self, spoke: &Spoke) -> Result<KnownHub, (Reason, String)> {
+        let reference = &spoke.spec.hub_ref;
+        let Some(hub) = self.hub(spoke) else {
+            let message = format!(
+                "Hub {}/{} of spec.hubRef does not exist; create it",
+                reference.namespace, reference.name
+            );
+            return Err((Reason::HubNotFound, message));
+        };
+        let not_yet =
+            || (Reason::HubNotReady, format!("waiting for Hub {}/{}", reference.namespace, reference.name));
+        let open = self.shared.open_hub(&ObjectRef::from_obj(&*hub)).ok_or_else(not_yet)?;
+        let uid = ClusterUid::from(open.cluster_uid.clone());
+        let view = self.shared.runtime.hub_watches.view(&uid).ok_or_else(not_yet)?;
+        Ok(KnownHub { hub, open, view })
+    }
+
+    /// The hub, if it takes spokes.
+    fn ready_hub(&self, spoke: &Spoke) -> Result<KnownHub, (Reason, String)> {
+        let known = self.known_hub(spoke)?;
+        let newest = self.shared.echo.newest(&*known.hub);
+        let conditions =
+            newest.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        let initialized = holds(conditions, condition::HUB_INITIALIZED);
+        if !initialized || !known.view.is_known() || known.view.managed_clusters.state() != CacheState::Ready
+        {
+            let name = &spoke.spec.hub_ref.name;
+            return Err((Reason::HubNotReady, format!("waiting for Hub {name} to take spokes")));
+        }
+        Ok(KnownHub { hub: Arc::new(newest), ..known })
+    }
+
+    fn name(spoke: &Spoke, view: &HubView) -> Result<String, Refusal> {
+        let clusters: Vec<NamedCluster> =
+            view.managed_clusters.all().iter().map(|cluster| named(cluster)).collect();
+        managed_cluster_name(NameQuestion {
+            namespace: &spoke.namespace().unwrap_or_default(),
+            name: &spoke.name_any(),
+            resolved: resolved(spoke),
+            declared: spoke.spec.managed_cluster_name.as_deref(),
+            clusters: &clusters,
+        })
+        .map_err(|clash| Refusal { reason: Reason::ManagedClusterNameTaken, message: clash.to_string() })
+    }
+
+    async fn join(&self, spoke: &Spoke, pass: &Pass) -> Report {
+        let known = match self.ready_hub(spoke) {
+            Ok(known) => known,
+            Err((reason, message)) => {
+                return Report::said(waiting_for_hub(reason, &message, resolved(spoke).map(str::to_owned)));
+            }
+        };
+        let name = match Self::name(spoke, &known.view) {
+            Ok(name) => name,
+            Err(refusal) => return Report::said(refused(&refusal, None)),
+        };
+        let values = match self.values(spoke).await {
+            Ok(values) => values,
+            Err(failure) => return Report::failed(&failure, Some(name)),
+        };
+        let ready = self.ready(&known, &name);
+        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: &name, values, now: pass.now };
+        let open = async || {
+            let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
+            Ok(opened.cluster)
+        };
+        match known.open.joiner.join(&spoke_pass, &ready, open).await {
+            Ok(outcome) => {
+                for csr in &outcome.refused_csrs {
+                    let message = format!("CertificateSigningRequest {}: {}", csr.name, csr.message);
+                    self.shared.event(spoke, true, Reason::CsrRefused, &message);
+                }
+                let failing =
+                    outcome.verdict.conditions.iter().find(|draft| {
+                        draft.kind == condition::KLUSTERLET_SYNCED && !draft.holds && draft.wanted
+                    });
+                let error = failing
+                    .filter(|draft| draft.reason != Reason::Joining)
+                    .map(|draft| ReconcileError::transient(draft.reason, draft.message.clone()));
+                Report { next: next(outcome.wake), verdict: outcome.verdict, error }
+            }
+            Err(error) => Report::error(error, Some(name)),
+        }
+    }
+
+    fn ready(&self, known: &KnownHub, name: &str) -> ReadyHub {
+        let view = &known.view;
+        let bundle = known.hub.status.as_ref().and_then(|status| status.bundle_version.clone());
+        ReadyHub {
+            cluster_uid: known.open.cluster_uid.clone(),
+            endpoint: known.open.endpoint(),
+            bundle_version: bundle.unwrap_or_else(|| fleet_plan::release::DEFAULT.to_string()),
+            managed_cluster: view
+                .managed_clusters
+                .get(&ObjectRef::new(name))
+                .map(|cluster| (*cluster).clone()),
+            csrs: Self::csrs(view, name).iter().map(|csr| (&**csr).into()).collect(),
+            account: Self::account(view, name),
+        }
+    }
+
+    fn csrs(
+        view: &HubView,
+        name: &str,
+    ) -> Vec<Arc<k8s_openapi::api::certificates::v1::CertificateSigningRequest>> {
+        view.csrs.select(|csr| csr.labels().get(labels::CLUSTER_NAME).is_some_and(|cluster| cluster == name))
+    }
+
+    fn account(view: &HubView, name: &str) -> Option<BootstrapAccount> {
+        let key = ObjectRef::new(name).within(BOOTSTRAP_NAMESPACE);
+        let account = view.accounts.get(&key)?;
+        Some(BootstrapAccount { uid: account.uid().unwrap_or_default() })
+    }
+
+    async fn values(&self, spoke: &Spoke) -> Result<fleet_plan::hub::facts::ValuesText, AccessFailure> {
+        let reference = spoke.spec.klusterlet.values_from.as_ref();
+        self.shared.values_text(&spoke.metadata, "spec.klusterlet.valuesFrom", reference).await
+    }
+
+    /// One pass of a detachment; `None` when the finalizers may go.
+    async fn detach(&self, spoke: &Spoke, pass: &Pass) -> Option<Report> {
+        let Some(name) = resolved(spoke) else {
+            // No name, no effect: nothing was ever made for this Spoke.
+            return None;
+        };
+        let known = match self.known_hub(spoke) {
+            Ok(known) => Some(known),
+            Err((Reason::HubNotFound, _)) => None,
+            Err((reason, message)) => {
+                return Some(Report::said(fleet_plan::spoke::removal::waiting(reason, message)));
+            }
+        };
+        let Some(known) = known else {
+            // Without its Hub object nobody tells how to reach the hub, and its finalizer says that it
+            // went after its spokes were gone or given up.
+            let message = format!(
+                "Hub {} is gone; ManagedCluster {name} and the klusterlet may be left behind",
+                spoke.spec.hub_ref.name
+            );
+            self.shared.event(spoke, true, Reason::LeftoversOnSpoke, &message);
+            return None;
+        };
+        if !known.view.is_known() {
+            let message = "waiting for the watches of the hub".to_owned();
+            return Some(Report::said(fleet_plan::spoke::removal::waiting(Reason::HubNotReady, message)));
+        }
+        let leaving = LeavingHub {
+            managed_cluster: known
+                .view
+                .managed_clusters
+                .get(&ObjectRef::new(name))
+                .map(|cluster| (*cluster).clone()),
+            works: Self::foreign_works(&known.view, name),
+            csrs: Self::csrs(&known.view, name).iter().map(|csr| csr.name_any()).collect(),
+            account: Self::account(&known.view, name),
+            cluster_uid: known.open.cluster_uid.clone(),
+        };
+        let values = self.values(spoke).await.unwrap_or(fleet_plan::hub::facts::ValuesText::NotNamed);
+        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: name, values, now: pass.now };
+        let open = async || {
+            let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
+            Ok(opened.cluster)
+        };
+        match known.open.joiner.detach(&spoke_pass, Some(leaving), open).await {
+            Ok(Detachment::Done { leftovers }) => {
+                let message = format!("detached; what stays behind: {}", leftovers.join("; "));
+                self.shared.event(spoke, false, Reason::LeftoversOnSpoke, &message);
+                tracing::info!(spoke = %ObjectRef::from_obj(spoke), message);
+                None
+            }
+            Ok(Detachment::Working { verdict, wake, watch_spoke }) => {
+                let next = if watch_spoke { Next::After(super::SPOKE_LOOK) } else { next(wake) };
+                Some(Report { verdict: *verdict, next, error: None })
+            }
+            Err(error) => Some(Report::error(error, Some(name.to_owned()))),
+        }
+    }
+
+    /// ManifestWorks in the cluster's namespace that belong to no add-on.
+    fn foreign_works(view: &HubView, name: &str) -> Vec<String> {
+        let works = view.works.select(|work| {
+            work.namespace().as_deref() == Some(name) && !work.labels().contains_key(labels::ADDON_NAME)
+        });
+        works.iter().map(|work| work.name_any()).collect()
+    }
+
+    async fn report(&self, spoke: &Spoke, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
+        let Report { verdict, next, error } = report;
+        let old = spoke.status.clone().unwrap_or_default();
+        let generation = spoke.metadata.generation.unwrap_or_default();
+        let hub_uid = self.known_hub(spoke).ok().map(|known| known.open.cluster_uid.clone());
+        let new = SpokeStatus {
+            observed_generation: Some(generation),
+            phase: Some(verdict.phase),
+            conditions: merge(&old.conditions, &verdict.conditions, generation, pass.now),
+            managed_cluster_name: verdict.cluster_name.or(old.managed_cluster_name),
+            cluster_uid: verdict.cluster_uid.or(old.cluster_uid),
+            hub_cluster_uid: hub_uid.or(old.hub_cluster_uid),
+            bundle_version: verdict.bundle_version.or(old.bundle_version),
+            klusterlet_hash: verdict.applied_hash.unwrap_or(old.klusterlet_hash),
+            enabled_addons: old.enabled_addons,
+        };
+        self.shared.announce(spoke, &old.conditions, &verdict.conditions);
+        self.shared.write_status(spoke, spoke.status.as_ref(), &new).await?;
+        match error {
+            Some(error) => Err(error),
+            None => Ok(next),
+        }
+    }
+
+    /// Writes the resolved name before the first effect that depends on it.
+    async fn commit_name(&self, spoke: &Spoke, pass: &Pass) -> Result<Option<Spoke>, ReconcileError> {
+        if resolved(spoke).is_some() {
+            return Ok(None);
+        }
+        let Ok(known) = self.ready_hub(spoke) else { return Ok(None) };
+        let Ok(name) = Self::name(spoke, &known.view) else { return Ok(None) };
+        let verdict = waiting_for_hub(Reason::Joining, "joining", Some(name.clone()));
+        let old = spoke.status.clone().unwrap_or_default();
+        let generation = spoke.metadata.generation.unwrap_or_default();
+        let new = SpokeStatus {
+            observed_generation: Some(generation),
+            phase: Some(verdict.phase),
+            conditions: merge(&old.conditions, &verdict.conditions, generation, pass.now),
+            managed_cluster_name: Some(name),
+            hub_cluster_uid: Some(known.open.cluster_uid.clone()),
+            ..old
+        };
+        self.shared.write_status(spoke, spoke.status.as_ref(), &new).await
+    }
+}
+
+fn resolved(spoke: &Spoke) -> Option<&str> {
+    let name = spoke.status.as_ref().and_then(|status| status.managed_cluster_name.as_deref());
+    name.filter(|name| !name.is_empty())
+}
+
+fn named(cluster: &ManagedCluster) -> NamedCluster {
+    let label = |key: &str| cluster.labels().get(key).cloned();
+    NamedCluster {
+        name: cluster.name_any(),
+        owner: label(names::LABEL_SPOKE_NAMESPACE).zip(label(names::LABEL_SPOKE_NAME)),
+    }
+}
+
+impl Reconcile<Spoke> for SpokeReconciler {
+    async fn reconcile(&self, object: Arc<Spoke>, pass: &Pass) -> Result<Next, ReconcileError> {
+        let mut spoke = self.shared.echo.newest(&*object);
+        let finalizers = [
+            names::FINALIZER_HUB_CLEANUP,
+            names::FINALIZER_HUB_CLEANUP_PREFLIGHT,
+            names::FINALIZER_SPOKE_CLEANUP,
+        ];
+        if spoke.metadata.deletion_timestamp.is_some() {
+            if !spoke.finalizers().iter().any(|present| finalizers.contains(&present.as_str())) {
+                return Ok(Next::Await);
+            }
+            return match self.detach(&spoke, pass).await {
+                Some(report) => self.report(&spoke, pass, report).await,
+                None => {
+                    self.shared.remove_finalizers(&spoke, &finalizers).await?;
+                    Ok(Next::Await)
+                }
+            };
+        }
+        if spoke.spec.paused == Some(true) {
+            let report = Report::said(paused(spoke.status.as_ref()));
+            return self.report(&spoke, pass, report).await;
+        }
+        self.shared.add_finalizer(&spoke, names::FINALIZER_HUB_CLEANUP).await?;
+        if let Some(committed) = self.commit_name(&spoke, pass).await? {
+            spoke = committed;
+        }
+        let report = self.join(&spoke, pass).await;
+        self.report(&spoke, pass, report).await
+    }
+
+    async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {
+        self.shared.report_invalid::<Spoke>(&object, pass).await
+    }
+}
