@@ -1,0 +1,5 @@
+//! What the server does to objects of particular kinds on their way in.
+
+pub(crate) mod defaults;
+pub(crate) mod prepare;
+pub(crate) mod validate;
