@@ -20,7 +20,7 @@ use crate::{
     binaries::Binaries,
     cluster::Cluster,
     control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
-    namespaces::{enter_command, supervisor_command},
+    namespaces::{enter_command, require_privileges, supervisor_command},
     network,
     options::{BedOptions, Image},
     state::{BedDirectory, BedRecord, beds_root, write_private},
@@ -57,6 +57,7 @@ impl Bed {
     /// last lines of the process that failed. Nothing is left running.
     pub async fn start(options: BedOptions) -> Result<Self> {
         check_cluster_names(&options.clusters)?;
+        require_privileges()?;
         let binaries = Binaries::ready().await?;
         let directory = match (&options.directory, &options.name) {
             (Some(path), _) => BedDirectory::at(path),
@@ -77,28 +78,16 @@ impl Bed {
         write_audit_policy(&directory)?;
         write_images(&directory, &binaries, &options.images)?;
 
-        let child = start_supervisor(&directory, &supervisor, options.detached).await?;
-        let started = Self::furnish(directory, supervisor.clone(), child, &options, &binaries).await;
-        if started.is_err() {
-            // A detached bed would stay; the first error is the one to tell.
-            let _ended = supervisor.shutdown().await;
-        }
-        started
-    }
-
-    /// Connects the fresh namespaces and starts the clusters in them.
-    async fn furnish(
-        directory: BedDirectory,
-        supervisor: SupervisorClient,
-        child: Child,
-        options: &BedOptions,
-        binaries: &Binaries,
-    ) -> Result<Self> {
+        // Until everything is up it ends with us, detached or not.
+        let child = start_supervisor(&directory, &supervisor).await?;
         let range = network::connect(&supervisor).await?;
         directory.write_record(&BedRecord { range, clusters: Vec::new() })?;
-        let owned = (!options.detached).then_some(child);
-        let mut bed = Self { range, directory, supervisor, clusters: BTreeMap::new(), owned };
-        bed.start_clusters(&options.clusters, binaries, options.kubelet).await?;
+        let mut bed = Self { range, directory, supervisor, clusters: BTreeMap::new(), owned: Some(child) };
+        bed.start_clusters(&options.clusters, &binaries, options.kubelet).await?;
+        if options.detached {
+            bed.supervisor.detach().await?;
+            bed.owned = None;
+        }
         Ok(bed)
     }
 
@@ -140,8 +129,10 @@ impl Bed {
         check_cluster_names(&record.clusters)?;
         let this = &*self;
         let started = try_join_all(names.iter().enumerate().map(async |(at, name)| {
+            let started = Instant::now();
             let cluster = this.start_cluster(name, first + at, binaries, kubelet).await?;
             cluster.wait_until_usable(USABLE_LIMIT).await?;
+            tracing::info!("cluster {name} is usable after {:.1} s", started.elapsed().as_secs_f64());
             anyhow::Ok((name.clone(), cluster))
         }))
         .await?;
@@ -230,6 +221,7 @@ impl Bed {
     /// # Errors
     /// When something does not go away.
     pub async fn stop(mut self) -> Result<()> {
+        let first_process = FirstProcess::of(&self.supervisor).await?;
         self.supervisor.shutdown().await?;
         if let Some(child) = &mut self.owned {
             let ended = timeout(NAMESPACE_LIMIT, child.wait()).await;
@@ -239,9 +231,9 @@ impl Bed {
         }
         let end = Instant::now() + NAMESPACE_LIMIT;
         // The kernel takes a network namespace down a moment after its last process.
-        while self.supervisor.answers().await || network::is_connected(self.range).await {
+        while first_process.is_there() || network::is_connected(self.range).await {
             if Instant::now() >= end {
-                bail!("interface {} is still there although the bed has ended", self.range.host_interface());
+                bail!("the bed in {} was told to end but is still there", self.directory.path().display());
             }
             sleep(Duration::from_millis(20)).await;
         }
@@ -249,12 +241,29 @@ impl Bed {
     }
 }
 
+/// The supervisor as the kernel sees it. The first process of a namespace ends
+/// only after all others have.
+struct FirstProcess {
+    link: PathBuf,
+    namespace: PathBuf,
+}
+
+impl FirstProcess {
+    async fn of(supervisor: &SupervisorClient) -> Result<Self> {
+        let link = PathBuf::from(format!("/proc/{}/ns/pid", supervisor.process_id().await?));
+        let namespace =
+            std::fs::read_link(&link).context("reading the bed's namespace; is the bed yours?")?;
+        Ok(Self { link, namespace })
+    }
+
+    /// Not fooled by a new process with the old number.
+    fn is_there(&self) -> bool {
+        std::fs::read_link(&self.link).is_ok_and(|namespace| namespace == self.namespace)
+    }
+}
+
 /// Starts the supervisor in its namespaces and waits until it answers.
-async fn start_supervisor(
-    directory: &BedDirectory,
-    supervisor: &SupervisorClient,
-    detached: bool,
-) -> Result<Child> {
+async fn start_supervisor(directory: &BedDirectory, supervisor: &SupervisorClient) -> Result<Child> {
     let log = std::fs::File::create(directory.supervisor_log()).context("creating the supervisor's log")?;
     let program = companion("bed", "FLEETCONFIG_BED_PROGRAM")?;
     let mut command = Command::from(supervisor_command(&program));
@@ -262,15 +271,11 @@ async fn start_supervisor(
         .arg("supervise")
         .arg("--socket")
         .arg(directory.socket())
+        .stdin(Stdio::piped())
         .stdout(log.try_clone().context("sharing the supervisor's log")?)
         .stderr(log)
         // A Ctrl-C at the terminal is for the owner, who ends the bed in order.
         .process_group(0);
-    if detached {
-        command.stdin(Stdio::null());
-    } else {
-        command.arg("--ends-with-owner").stdin(Stdio::piped());
-    }
     let mut child = command.spawn().context("starting `unshare`")?;
     let end = Instant::now() + NAMESPACE_LIMIT;
     loop {

@@ -25,6 +25,9 @@ pub const READY_BINARIES: &str = "FLEETCONFIG_BED_BINARIES";
 /// The one program that is etcd, kube-apiserver and kube-controller-manager.
 const CONTROL_PLANE_PROGRAM: &str = "controlplane";
 
+/// The release of OCM that e2e/binaries/ocm pins, as the tag of its images.
+pub const OCM_RELEASE: &str = "v1.2.1";
+
 /// OCM's images, without registry and tag, and the program in each.
 const OCM_IMAGES: [(&str, &str); 5] = [
     ("open-cluster-management/registration-operator", "registration-operator"),
@@ -93,7 +96,15 @@ impl Binaries {
     }
 
     pub(crate) fn ocm_images(&self) -> Vec<Image> {
-        OCM_IMAGES.map(|(image, program)| Image::program(image, self.ocm.join(program))).into()
+        // OCM's images have no entrypoint (its Deployments name the program in their args), and one
+        // release: a manifest that asks for another one sees its pods fail to pull it.
+        OCM_IMAGES
+            .map(|(image, program)| Image {
+                pattern: format!("{image}:{OCM_RELEASE}"),
+                binaries: self.ocm.join(program),
+                entrypoint: Vec::new(),
+            })
+            .into()
     }
 }
 
@@ -314,7 +325,7 @@ impl Build {
                     None => return Ok(last),
                 },
                 _ = tick.tick() => tracing::info!(
-                    "building {}: {compiled} of at most {packages} packages compiled, {} s",
+                    "building {}: {compiled} of {packages} packages compiled (cached ones are not counted), {} s",
                     self.name,
                     started.elapsed().as_secs()
                 ),

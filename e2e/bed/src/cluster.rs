@@ -165,14 +165,6 @@ impl Cluster {
         self.signal(component, Signal::Kill).await
     }
 
-    /// Asks a process to end (SIGTERM) and does not wait for it.
-    ///
-    /// # Errors
-    /// When it does not run.
-    pub async fn terminate(&self, component: Component) -> Result<()> {
-        self.signal(component, Signal::Terminate).await
-    }
-
     /// Makes a process hang (SIGSTOP): connections are taken and never answered.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 use std::{io::Write, os::unix::process::CommandExt, path::Path};
 
 use anyhow::{Context, Result, bail};
-use bed::{Bed, BedOptions, Component, Image, binaries::Binaries};
+use bed::{
+    Bed, BedDirectory, BedOptions, Component, Image, binaries::Binaries, namespaces::is_in_user_namespace,
+};
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -59,8 +61,9 @@ pub(crate) async fn binaries() -> Result<()> {
 
 /// Starts a bed.
 pub(crate) async fn up(up: Up) -> Result<()> {
-    let mut options = BedOptions::new(up.clusters).named(up.which.name);
-    options.directory = up.which.state_dir;
+    let directory = up.which.directory()?;
+    let mut options = BedOptions::new(up.clusters);
+    options.directory = Some(directory.path().to_owned());
     options.kubelet = !up.without_kubelet;
     options.detached = up.detach;
     for image in &up.images {
@@ -75,10 +78,13 @@ pub(crate) async fn up(up: Up) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let bed = tokio::select! {
         bed = Bed::start(options) => bed?,
-        _ = interrupted.recv() => bail!("interrupted"),
-        _ = terminated.recv() => bail!("terminated"),
+        _ = interrupted.recv() => return abandon(&directory).await,
+        _ = terminated.recv() => return abandon(&directory).await,
     };
     print_status(&bed).await?;
+    if is_in_user_namespace()? {
+        println!("\nOnly programs inside reach the clusters: bed exec -- COMMAND");
+    }
     if up.detach {
         return Ok(());
     }
@@ -88,6 +94,12 @@ pub(crate) async fn up(up: Up) -> Result<()> {
         _ = terminated.recv() => {}
     }
     bed.stop().await
+}
+
+/// Cleans up after a start that was broken off.
+async fn abandon(directory: &BedDirectory) -> Result<()> {
+    directory.remove_when_ended().await?;
+    bail!("broken off before the clusters were up; nothing is left")
 }
 
 /// Shows a bed.
@@ -146,9 +158,14 @@ fn print_log(path: &Path) -> Result<()> {
     std::io::stdout().write_all(&text).context("printing a log")
 }
 
-/// Ends a bed.
+/// Ends a bed; of one that has crashed, removes the files.
 pub(crate) async fn down(which: &Which) -> Result<()> {
-    Bed::attach(which.directory()?).await?.stop().await
+    let directory = which.directory()?;
+    match Bed::attach(directory.clone()).await {
+        Ok(bed) => bed.stop().await,
+        Err(_) if directory.path().exists() => directory.remove_when_ended().await,
+        Err(error) => Err(error),
+    }
 }
 
 /// Replaces this process by a command inside the bed.

@@ -216,6 +216,8 @@ impl ControlPlane<'_> {
             format!("--proxy-client-key-file={}", pki("front-proxy.key")),
             format!("--audit-policy-file={}", self.bed.audit_policy().display()),
             format!("--audit-log-path={}", dir.audit_log().display()),
+            // In MiB. A rotated log would drop requests from every count.
+            "--audit-log-maxsize=100000".into(),
         ]
     }
 

@@ -11,10 +11,7 @@ mod commands;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bed::{
-    BedDirectory,
-    supervisor::{SupervisorOptions, supervise},
-};
+use bed::{BedDirectory, supervisor::supervise};
 use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -45,8 +42,6 @@ enum Command {
     Supervise {
         #[arg(long)]
         socket: PathBuf,
-        #[arg(long)]
-        ends_with_owner: bool,
     },
 }
 
@@ -95,8 +90,6 @@ async fn run(command: Command) -> Result<()> {
         Command::Logs(logs) => commands::logs(&logs).await,
         Command::Down(which) => commands::down(&which).await,
         Command::Exec(exec) => commands::exec(&exec).await,
-        Command::Supervise { socket, ends_with_owner } => {
-            supervise(SupervisorOptions { socket, ends_with_owner }).await
-        }
+        Command::Supervise { socket } => supervise(&socket).await,
     }
 }

@@ -63,6 +63,31 @@ fn unshare_user(command: impl IntoIterator<Item = OsString>) -> Command {
     unshare
 }
 
+/// Says what is missing to start a bed from this very process.
+///
+/// # Errors
+/// One sentence.
+pub(crate) fn require_privileges() -> Result<()> {
+    check_programs()?;
+    if !may_administrate()? {
+        bail!(
+            "the bed needs capabilities NET_ADMIN and SYS_ADMIN, which this process does not have: \
+             run it as root, or through a program that first makes a user namespace, as `cargo xtask` and `bed up` do"
+        );
+    }
+    Ok(())
+}
+
+/// Whether this process lives in a user namespace of its own, so that a bed
+/// that it starts cannot be reached from a usual shell.
+///
+/// # Errors
+/// When the kernel does not say.
+pub fn is_in_user_namespace() -> Result<bool> {
+    let map = fs::read_to_string("/proc/self/uid_map").context("reading this process's user namespace")?;
+    Ok(!map.split_ascii_whitespace().eq(["0", "0", "4294967295"]))
+}
+
 /// Whether this process has the capabilities, in whatever user namespace.
 fn may_administrate() -> Result<bool> {
     let status = fs::read_to_string("/proc/self/status").context("reading this process's capabilities")?;
@@ -83,8 +108,6 @@ fn check_programs() -> Result<()> {
     Ok(())
 }
 
-/// Finds a program on `PATH`, or in the administrator's directories that a
-/// user's `PATH` may lack.
 fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| candidate.is_file())

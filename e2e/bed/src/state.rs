@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -16,6 +17,9 @@ const MARKER: &str = "fleetconfig-bed";
 
 /// The longest path of a Unix socket that Linux takes, without the final zero.
 const SOCKET_PATH_MAX: usize = 107;
+
+/// How long a bed may take to end whose owner is gone.
+const ENDING_LIMIT: Duration = Duration::from_secs(15);
 
 /// The directory of caches of this tool: `$XDG_CACHE_HOME/fleetconfig-bed`, or
 /// the same under `~/.cache`.
@@ -132,6 +136,26 @@ impl BedDirectory {
         let (path, new) = (self.record(), self.root.join("bed.json.new"));
         write_private(&new, &serde_json::to_vec_pretty(record)?)?;
         fs::rename(&new, &path).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Removes the files of a bed that is ending or has crashed.
+    ///
+    /// # Errors
+    /// When the bed goes on running, or the directory is not a bed's.
+    pub async fn remove_when_ended(&self) -> Result<()> {
+        let end = Instant::now() + ENDING_LIMIT;
+        loop {
+            let running = self.supervisor().answers().await;
+            // Processes that are just being killed may still write files.
+            let removed = if running { Ok(()) } else { self.remove() };
+            if !running && removed.is_ok() {
+                return Ok(());
+            }
+            if Instant::now() >= end {
+                return removed.and_then(|()| bail!("the bed in {} still runs", self.root.display()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Removes the directory with everything in it, if it is a bed's.

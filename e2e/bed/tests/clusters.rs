@@ -1,7 +1,13 @@
 //! Clusters of a real bed do what scenarios need of them. Needs the programs
 //! (see `bed binaries`) and the right to make namespaces.
 
-#![allow(clippy::disallowed_methods, reason = "a test of processes waits for processes")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test starts processes, waits for them, and stops at the first surprise"
+)]
 
 mod common;
 

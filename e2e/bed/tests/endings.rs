@@ -1,7 +1,13 @@
 //! However a bed ends, nothing of it stays; and what it cannot do it says in a
 //! sentence. Drives the program `bed` as a user does.
 
-#![allow(clippy::disallowed_methods, reason = "a test of processes starts processes")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test starts processes, waits for them, and stops at the first surprise"
+)]
 
 mod common;
 
@@ -14,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use bed::{Bed, BedDirectory};
+use bed::{Bed, BedDirectory, binaries::Binaries};
 use common::{Footprint, serially, within};
 use nix::{
     sys::signal::{Signal, kill},
@@ -95,6 +101,31 @@ async fn a_killed_owner_takes_the_bed_with_it() {
 }
 
 #[tokio::test]
+async fn a_start_that_is_broken_off_leaves_nothing() {
+    let _turn = serially().await;
+    for (extra, by) in
+        [(None, Signal::SIGINT), (Some("--detach"), Signal::SIGTERM), (Some("--detach"), Signal::SIGKILL)]
+    {
+        let scratch = Scratch::new("early");
+        let state = scratch.state();
+        let mut owner = up(&state).args(extra).spawn().unwrap();
+        let started = || processes_mentioning(&state).iter().any(|line| line.contains("kube-apiserver"));
+        within(Duration::from_secs(20), "an apiserver", async || started()).await;
+        signal(&owner, by);
+        assert!(!owner.wait().unwrap().success());
+        within(Duration::from_secs(15), "everything to end", async || {
+            processes_mentioning(&state).is_empty()
+        })
+        .await;
+        if by == Signal::SIGKILL {
+            let down = Command::new(BED).args(["down", "--state-dir"]).arg(&state).output().unwrap();
+            assert!(down.status.success(), "{down:?}");
+        }
+        assert!(!state.exists(), "files left behind after {by}");
+    }
+}
+
+#[tokio::test]
 async fn a_killed_supervisor_takes_the_bed_with_it() {
     let _turn = serially().await;
     let scratch = Scratch::new("init");
@@ -137,13 +168,29 @@ async fn a_detached_bed_is_seen_used_and_ended_by_later_commands() {
     assert!(String::from_utf8_lossy(&again.stderr).contains("no bed runs"), "{again:?}");
 }
 
+/// All programs of the bed in one directory that everybody may read.
+async fn programs_in(scratch: &Scratch) -> PathBuf {
+    let programs = scratch.0.join("programs");
+    fs::create_dir(&programs).unwrap();
+    for directory in Binaries::ready().await.unwrap().directories() {
+        for entry in fs::read_dir(directory).unwrap().flatten() {
+            let (program, path) = (programs.join(entry.file_name()), entry.path());
+            if !program.exists() && fs::hard_link(path.canonicalize().unwrap(), &program).is_err() {
+                fs::copy(path, program).unwrap();
+            }
+        }
+    }
+    programs
+}
+
 /// Somebody without any rights on this machine.
-fn nobody(command: &[&str], home: &Path) -> Command {
+fn nobody(command: &[&str], home: &Path, programs: &Path) -> Command {
     let mut setpriv = Command::new("setpriv");
     setpriv
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
         .args(command)
         .env("HOME", home)
+        .env("FLEETCONFIG_BED_BINARIES", programs)
         .env_remove("XDG_CACHE_HOME")
         .current_dir("/");
     setpriv
@@ -152,30 +199,33 @@ fn nobody(command: &[&str], home: &Path) -> Command {
 #[tokio::test]
 async fn without_root_a_bed_lives_in_a_user_namespace() {
     let _turn = serially().await;
+    if !nix::unistd::geteuid().is_root() {
+        // Then every other test of this file has already proven it.
+        return;
+    }
     let scratch = Scratch::new("user");
+    let programs = programs_in(&scratch).await;
     let home = scratch.0.join("home");
     fs::create_dir(&home).unwrap();
     // The checkout may lie where only its owner can read.
     let program = scratch.0.join("bed");
     fs::copy(BED, &program).unwrap();
-    for path in [&scratch.0, &home] {
+    for path in [&scratch.0, &programs, &home] {
         fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
     }
     let program = program.to_str().unwrap();
-    if !nix::unistd::geteuid().is_root() {
-        // Then every other test of this file has already proven it.
-        return;
-    }
-    let probe = nobody(&["unshare", "--user", "--map-root-user", "--net", "true"], &home).output().unwrap();
+    let probe = nobody(&["unshare", "--user", "--map-root-user", "--net", "true"], &home, &programs)
+        .output()
+        .unwrap();
     if !probe.status.success() {
-        let refused = nobody(&[program, "up"], &home).output().unwrap();
+        let refused = nobody(&[program, "up"], &home, &programs).output().unwrap();
         let sentence = String::from_utf8_lossy(&refused.stderr);
         assert!(sentence.contains("user namespaces"), "{sentence}");
         return;
     }
     let bed = |words: &[&str]| {
         let command = [&[program], words].concat();
-        let output = nobody(&command, &home).output().unwrap();
+        let output = nobody(&command, &home, &programs).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
@@ -184,7 +234,7 @@ async fn without_root_a_bed_lives_in_a_user_namespace() {
     assert!(bed(&["exec", "--", "id", "-u"]).starts_with('0'), "exec did not enter the user namespace");
     assert!(bed(&["exec", "--", "ip", "-br", "addr", "show", "bed0"]).contains("10.213.4.1/22"));
     bed(&["down"]);
-    let left = nobody(&["find", home.to_str().unwrap(), "-type", "f"], &home).output().unwrap();
+    let left = nobody(&["find", home.to_str().unwrap(), "-type", "f"], &home, &programs).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&left.stdout), "", "files left behind");
 }
 
@@ -192,14 +242,7 @@ async fn without_root_a_bed_lives_in_a_user_namespace() {
 async fn a_program_that_fails_is_named_with_its_last_words_and_nothing_stays() {
     let _turn = serially().await;
     let scratch = Scratch::new("fail");
-    let programs = scratch.0.join("programs");
-    fs::create_dir(&programs).unwrap();
-    let real = bed::binaries::Binaries::ready().await.unwrap();
-    for directory in real.directories() {
-        for entry in fs::read_dir(directory).unwrap().flatten() {
-            let _known = symlink(entry.path(), programs.join(entry.file_name()));
-        }
-    }
+    let programs = programs_in(&scratch).await;
     let apiserver = programs.join("kube-apiserver");
     fs::remove_file(&apiserver).unwrap();
     fs::write(&apiserver, "#!/bin/sh\necho 'the sky is falling' >&2\nexit 3\n").unwrap();

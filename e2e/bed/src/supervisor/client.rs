@@ -90,6 +90,11 @@ impl SupervisorClient {
         }
     }
 
+    /// Lets the bed outlive its owner.
+    pub(crate) async fn detach(&self) -> Result<()> {
+        self.done(&Request::Detach).await.map(drop)
+    }
+
     /// Ends the bed. The supervisor may be gone before it can answer.
     pub(crate) async fn shutdown(&self) -> Result<()> {
         let mut stream = self.connect().await?;

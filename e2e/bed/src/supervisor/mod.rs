@@ -2,8 +2,9 @@
 //! bed's processes for whoever asks on its socket.
 //!
 //! It is process 1 of its process-id namespace, so its end is everybody's end.
-//! It ends when told to, when the pipe to its owner closes (which it does
-//! however the owner ends), and when its parent `unshare` dies.
+//! It ends when told to, when its parent `unshare` dies, and, unless the bed was
+//! detached, when the pipe to its owner closes, which it does however the owner
+//! ends.
 
 mod client;
 mod orphans;
@@ -11,7 +12,7 @@ mod processes;
 mod protocol;
 mod server;
 
-pub use server::{SupervisorOptions, supervise};
+pub use server::supervise;
 
 pub(crate) use server::BRIDGE;
 

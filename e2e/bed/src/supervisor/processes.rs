@@ -126,7 +126,7 @@ impl Processes {
             match signal {
                 Signal::Pause => entry.paused = true,
                 Signal::Resume => entry.paused = false,
-                Signal::Terminate | Signal::Kill => {}
+                Signal::Kill => {}
             }
             entry.ended.clone()
         };
@@ -181,7 +181,6 @@ impl Processes {
 
 fn unix_signal(signal: Signal) -> nix::sys::signal::Signal {
     match signal {
-        Signal::Terminate => nix::sys::signal::Signal::SIGTERM,
         Signal::Kill => nix::sys::signal::Signal::SIGKILL,
         Signal::Pause => nix::sys::signal::Signal::SIGSTOP,
         Signal::Resume => nix::sys::signal::Signal::SIGCONT,

@@ -35,6 +35,8 @@ pub(crate) enum Request {
     Signal { name: String, signal: Signal },
     /// All processes that were ever started.
     Status,
+    /// From now on the bed outlives its owner.
+    Detach,
     /// Ends the bed.
     Shutdown,
 }
@@ -43,8 +45,6 @@ pub(crate) enum Request {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Signal {
-    /// SIGTERM: ask it to end.
-    Terminate,
     /// SIGKILL: end it.
     Kill,
     /// SIGSTOP: it keeps its sockets and answers nobody.

@@ -1,6 +1,6 @@
 //! The supervisor's own life: prepare the namespaces, serve the socket, end.
 
-use std::{io::Read, path::PathBuf};
+use std::{io::Read, path::Path};
 
 use anyhow::{Context, Result, bail};
 use tokio::{
@@ -15,22 +15,13 @@ use super::{Request, Response, processes::Processes};
 /// The bridge that all clusters of a bed hang on.
 pub(crate) const BRIDGE: &str = "bed0";
 
-/// How to supervise.
-#[derive(Debug, Clone)]
-pub struct SupervisorOptions {
-    /// Where to listen.
-    pub socket: PathBuf,
-    /// End when standard input closes.
-    pub ends_with_owner: bool,
-}
-
-/// Serves until told to end, or until the owner is gone. Returning ends the
-/// process, and with it every process of the namespace.
+/// Serves on `socket` until told to end, or until the owner closes standard
+/// input. Returning ends the process, and with it every process of the namespace.
 ///
 /// # Errors
 /// When the process is not the first of its namespace, the namespaces cannot
 /// be prepared, or the socket cannot be served.
-pub async fn supervise(options: SupervisorOptions) -> Result<()> {
+pub async fn supervise(socket: &Path) -> Result<()> {
     if std::process::id() != 1 {
         bail!("the supervisor must be process 1 of its own namespace; `bed up` starts it so");
     }
@@ -39,25 +30,31 @@ pub async fn supervise(options: SupervisorOptions) -> Result<()> {
 
     let mut terminated = signal(SignalKind::terminate())?;
     let mut child_ended = signal(SignalKind::child())?;
-    let (tell_shutdown, mut shutdown) = mpsc::channel::<()>(1);
-    let mut owner_gone = owner_watch(options.ends_with_owner);
-    let listener = UnixListener::bind(&options.socket)
-        .with_context(|| format!("listening on {}", options.socket.display()))?;
+    let (tell, mut orders) = mpsc::channel::<Order>(1);
+    let mut owner_gone = owner_watch();
+    let mut detached = false;
+    let listener =
+        UnixListener::bind(socket).with_context(|| format!("listening on {}", socket.display()))?;
     loop {
         tokio::select! {
+            // Orders first: who detaches the bed may be gone the next moment.
+            biased;
+            Some(order) = orders.recv() => match order {
+                Order::Detach => detached = true,
+                Order::Shutdown => return ended("told to"),
+            },
             accepted = listener.accept() => {
                 let (stream, _) = accepted.context("accepting a connection")?;
-                let (processes, tell_shutdown) = (processes.clone(), tell_shutdown.clone());
+                let (processes, tell) = (processes.clone(), tell.clone());
                 tokio::spawn(async move {
-                    if let Err(error) = converse(stream, &processes, &tell_shutdown).await {
+                    if let Err(error) = converse(stream, &processes, &tell).await {
                         tracing::warn!("a conversation broke off: {error:#}");
                     }
                 });
             }
             _ = child_ended.recv() => processes.reap_orphans(),
             _ = terminated.recv() => return ended("SIGTERM"),
-            _ = shutdown.recv() => return ended("told to"),
-            _ = &mut owner_gone => return ended("the owner is gone"),
+            _ = &mut owner_gone, if !detached => return ended("the owner is gone"),
         }
     }
 }
@@ -67,23 +64,21 @@ fn ended(why: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a conversation asks of the supervisor itself.
+enum Order {
+    Detach,
+    Shutdown,
+}
+
 /// Resolves when the owner's end of standard input closes. A thread and not a
 /// task, because nothing can wake a blocking read when the runtime ends.
-fn owner_watch(ends_with_owner: bool) -> oneshot::Receiver<()> {
+fn owner_watch() -> oneshot::Receiver<()> {
     let (tell, gone) = oneshot::channel();
     std::thread::spawn(move || {
-        if ends_with_owner {
-            let mut sink = [0; 64];
-            while matches!(std::io::stdin().read(&mut sink), Ok(read) if read > 0) {}
-            // The receiver is gone only when the process ends anyway.
-            let _told = tell.send(());
-        } else {
-            // Keeps the sender alive: the channel must never resolve.
-            loop {
-                std::thread::park();
-                let _alive = &tell;
-            }
-        }
+        let mut sink = [0; 64];
+        while matches!(std::io::stdin().read(&mut sink), Ok(read) if read > 0) {}
+        // Nobody listens any more once the bed is detached or ends.
+        let _told = tell.send(());
     });
     gone
 }
@@ -103,42 +98,32 @@ async fn prepare_namespaces(processes: &Processes) -> Result<()> {
     tokio::fs::write("/proc/sys/net/ipv4/ip_forward", "1").await.context("turning on IP forwarding")
 }
 
-async fn converse(mut stream: UnixStream, processes: &Processes, shutdown: &mpsc::Sender<()>) -> Result<()> {
+async fn converse(mut stream: UnixStream, processes: &Processes, tell: &mpsc::Sender<Order>) -> Result<()> {
     let (read, mut write) = stream.split();
     let mut lines = BufReader::new(read).lines();
     while let Some(line) = lines.next_line().await? {
         let request: Request = serde_json::from_str(&line).context("an unknown request")?;
-        let ends = request == Request::Shutdown;
-        let response =
-            answer(request, processes).await.unwrap_or_else(|error| Response::Failed(format!("{error:#}")));
+        let response = answer(request, processes, tell)
+            .await
+            .unwrap_or_else(|error| Response::Failed(format!("{error:#}")));
         let mut line = serde_json::to_vec(&response)?;
         line.push(b'\n');
         write.write_all(&line).await?;
-        if ends {
-            // Full only when somebody else has said the same.
-            let _said = shutdown.try_send(());
-        }
     }
     Ok(())
 }
 
-async fn answer(request: Request, processes: &Processes) -> Result<Response> {
-    let done = Response::Done(String::new());
-    Ok(match request {
-        Request::Ping | Request::Shutdown => done,
-        Request::Run { argv } => Response::Done(processes.run(&argv).await?),
-        Request::Start { process } => {
-            processes.start(process)?;
-            done
-        }
-        Request::Restart { name } => {
-            processes.restart(&name)?;
-            done
-        }
-        Request::Signal { name, signal } => {
-            processes.signal(&name, signal).await?;
-            done
-        }
-        Request::Status => Response::Processes(processes.status()),
-    })
+async fn answer(request: Request, processes: &Processes, tell: &mpsc::Sender<Order>) -> Result<Response> {
+    let mut output = String::new();
+    match request {
+        Request::Ping => {}
+        Request::Run { argv } => output = processes.run(&argv).await?,
+        Request::Start { process } => processes.start(process)?,
+        Request::Restart { name } => processes.restart(&name)?,
+        Request::Signal { name, signal } => processes.signal(&name, signal).await?,
+        Request::Detach => tell.send(Order::Detach).await?,
+        Request::Shutdown => tell.send(Order::Shutdown).await?,
+        Request::Status => return Ok(Response::Processes(processes.status())),
+    }
+    Ok(Response::Done(output))
 }

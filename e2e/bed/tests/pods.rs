@@ -1,0 +1,106 @@
+//! Pods run on a bed, and can reach what they need to reach. Needs the program
+//! `process-kubelet` built beside the bed's own.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test starts processes, waits for them, and stops at the first surprise"
+)]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use bed::{Bed, BedOptions, Cluster, Image};
+use common::{Footprint, serially, within};
+use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
+use kube::{
+    Api, ResourceExt,
+    api::{ObjectMeta, PostParams},
+};
+
+/// A pod that runs a line of bash, which can open connections by itself.
+fn pod(name: &str, script: &str) -> Pod {
+    let container = Container {
+        name: "main".into(),
+        image: Some("registry.test/tools/bash:v1".into()),
+        args: Some(vec!["-c".into(), script.into()]),
+        ..Default::default()
+    };
+    Pod {
+        metadata: ObjectMeta { name: Some(name.into()), ..Default::default() },
+        spec: Some(PodSpec {
+            containers: vec![container],
+            restart_policy: Some("Never".into()),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+/// Runs a pod to its end and returns what it printed.
+async fn output(cluster: &Cluster, name: &str, script: &str) -> String {
+    let pods = Api::<Pod>::namespaced(cluster.admin(), "default");
+    pods.create(&PostParams::default(), &pod(name, script)).await.unwrap();
+    within(Duration::from_secs(30), "the pod to succeed", async || {
+        let phase = pods.get(name).await.unwrap().status.and_then(|status| status.phase);
+        assert_ne!(phase.as_deref(), Some("Failed"), "{}", log(cluster, name));
+        phase.as_deref() == Some("Succeeded")
+    })
+    .await;
+    log(cluster, name)
+}
+
+fn log(cluster: &Cluster, pod: &str) -> String {
+    let files = std::fs::read_dir(cluster.pod_logs_path()).unwrap().flatten();
+    files
+        .filter(|file| file.file_name().to_string_lossy().contains(pod))
+        .map(|file| std::fs::read_to_string(file.path()).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn pods_run_reach_every_cluster_and_end_with_the_bed() {
+    let _turn = serially().await;
+    let options = BedOptions::new(["hub", "spoke1"]).with_image(Image::program("tools/bash", "/bin/bash"));
+    let started = Instant::now();
+    let bed = Bed::start(options).await.unwrap();
+    let took = started.elapsed();
+    let (hub, spoke) = (bed.cluster("hub").unwrap(), bed.cluster("spoke1").unwrap());
+
+    // Both apiservers and the host answer a pod.
+    let listener = tokio::net::TcpListener::bind((bed.host_address(), 0)).await.unwrap();
+    let on_host = listener.local_addr().unwrap().to_string();
+    let accepted = tokio::spawn(async move { listener.accept().await.unwrap().1 });
+    for (name, target) in [("to-own", hub.server()), ("to-other", spoke.server()), ("to-host", on_host)] {
+        let (host, port) = target.trim_start_matches("https://").split_once(':').unwrap();
+        let said = output(hub, name, &format!("exec 3<>/dev/tcp/{host}/{port} && echo connected")).await;
+        assert!(said.contains("connected"), "{said}");
+    }
+    let caller = accepted.await.unwrap().ip();
+    assert_ne!(caller, bed.host_address(), "the pod called with the host's address");
+    let pods = Api::<Pod>::namespaced(spoke.admin(), "default");
+    pods.create(&PostParams::default(), &pod("waits", "while :; do read -r -t 9 forever <> <(:); done"))
+        .await
+        .unwrap();
+    within(Duration::from_secs(30), "a pod to run", async || {
+        let status = pods.get("waits").await.unwrap().status;
+        status.and_then(|status| status.phase).as_deref() == Some("Running")
+    })
+    .await;
+    let waits = pods.get("waits").await.unwrap();
+    assert_eq!(
+        waits.spec.as_ref().unwrap().node_name.as_deref(),
+        Some("spoke1-node"),
+        "{}",
+        waits.name_any()
+    );
+
+    let footprint = Footprint::of(&bed).await;
+    assert!(footprint.processes().iter().any(|line| line.contains("forever")), "the pod is not in the bed");
+    bed.stop().await.unwrap();
+    footprint.assert_gone();
+    assert!(took < Duration::from_secs(20), "two clusters with nodes took {took:?}");
+}
