@@ -125,7 +125,7 @@ pub(crate) fn overlay(base: &mut Value, over: &Value) {
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
-        Value::Bool(_) | Value::Number(_) => true,
+        Value::Bool(_) | Value::Number(_) => false,
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.is_empty(),
         Value::Object(fields) => fields.is_empty(),
