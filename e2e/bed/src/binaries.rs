@@ -95,16 +95,15 @@ impl Binaries {
         companion(Component::Kubelet.name(), "FLEETCONFIG_PROCESS_KUBELET")
     }
 
+    /// OCM's images declare no entry point: its manifests name the program as
+    /// the first argument.
     pub(crate) fn ocm_images(&self) -> Vec<Image> {
-        // OCM's images have no entrypoint (its Deployments name the program in their args), and one
-        // release: a manifest that asks for another one sees its pods fail to pull it.
-        OCM_IMAGES
-            .map(|(image, program)| Image {
-                pattern: format!("{image}:{OCM_RELEASE}"),
-                binaries: self.ocm.join(program),
-                entrypoint: Vec::new(),
-            })
-            .into()
+        let image = |(pattern, program): (&str, &str)| Image {
+            pattern: pattern.to_owned(),
+            binaries: self.ocm.join(program),
+            entrypoint: Vec::new(),
+        };
+        OCM_IMAGES.map(image).into()
     }
 }
 
