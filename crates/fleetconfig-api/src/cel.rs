@@ -16,9 +16,10 @@ pub(crate) fn one_way_in() -> Rule {
 
 /// Hosted agents reach their cluster by a kubeconfig in a Secret; in other
 /// modes the field is not used, and upstream's chart fills it with empty values.
+/// `mode` is absent when an API server checks the section's own default, `{}`.
 pub(crate) fn hosted_needs_secret() -> Rule {
     Rule::new(
-        "self.mode != 'Hosted' || (has(self.managedClusterKubeconfig) \
+        "!has(self.mode) || self.mode != 'Hosted' || (has(self.managedClusterKubeconfig) \
          && has(self.managedClusterKubeconfig.secretReference) \
          && !(has(self.managedClusterKubeconfig.inCluster) \
          && self.managedClusterKubeconfig.inCluster))",
@@ -27,6 +28,12 @@ pub(crate) fn hosted_needs_secret() -> Rule {
         "mode Hosted needs managedClusterKubeconfig.secretReference, \
          and managedClusterKubeconfig.inCluster must not be true",
     )
+}
+
+/// OCM has no gRPC settings for agents that register by AWS identities.
+pub(crate) fn no_grpc_with_awsirsa() -> Rule {
+    Rule::new("!(has(self.driver) && self.driver == 'awsirsa' && has(self.grpc))")
+        .message("grpc must not be set with driver awsirsa")
 }
 
 /// An add-on cannot come both from the controller and from the user.

@@ -131,3 +131,18 @@ impl Condition {
         self.reason.parse().ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_spoke_name_is_cut_to_fit_the_schema() {
+        assert_eq!(spoke_joined("north-1"), "spoke-cluster-north-1-joined");
+        let long = "a".repeat(400);
+        for type_ in [spoke_joined(&long), spoke_addons_disabled(&long)] {
+            assert_eq!(type_.len(), MAX_TYPE_LENGTH);
+        }
+        assert!(spoke_unjoined(&long).ends_with("a-unjoined"));
+    }
+}

@@ -18,6 +18,7 @@
 mod cel;
 pub mod common;
 pub mod condition;
+mod crds;
 pub mod names;
 pub mod phase;
 pub mod reason;
@@ -26,4 +27,5 @@ pub mod v1beta1;
 pub mod values;
 
 pub use condition::{Condition, ConditionStatus};
+pub use crds::crds;
 pub use reason::Reason;

@@ -83,3 +83,22 @@ where
     let word = serde_json::Value::deserialize(deserializer)?;
     Ok(P::deserialize(word).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::v1beta1::HubStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_phase_that_is_not_known_does_not_make_an_object_unreadable() {
+        for (phase, expected) in [
+            (serde_json::json!("Running"), Some(HubPhase::Running)),
+            (serde_json::json!(""), None),
+            (serde_json::json!("Future"), None),
+        ] {
+            let status: HubStatus = serde_json::from_value(serde_json::json!({ "phase": phase })).unwrap();
+            assert_eq!(status.phase, expected);
+        }
+    }
+}

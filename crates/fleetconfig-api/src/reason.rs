@@ -259,3 +259,23 @@ impl FromStr for Reason {
         Self::ALL.iter().copied().find(|reason| reason.as_str() == word).ok_or(UnknownReason)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_one_word_with_cause_and_remedy() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.as_str().parse(), Ok(*reason));
+            for text in [reason.cause(), reason.remedy()] {
+                assert!(text.ends_with('.') && text.len() > 4, "{reason}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn other_words_are_not_reasons() {
+        assert_eq!("Nonsense".parse::<Reason>(), Err(UnknownReason));
+    }
+}

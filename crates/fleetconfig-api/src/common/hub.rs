@@ -93,8 +93,7 @@ pub struct SingletonHelm {
 /// How spokes prove to the hub who they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.driver != 'awsirsa' || !has(self.grpc)")
-    .message("grpc must not be set with driver awsirsa"))]
+#[x_kube(validation = crate::cel::no_grpc_with_awsirsa())]
 pub struct RegistrationAuth {
     /// How agents register: csr by certificate signing requests, awsirsa by AWS identities, grpc
     /// over gRPC.

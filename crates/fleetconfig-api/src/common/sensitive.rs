@@ -50,3 +50,26 @@ impl JsonSchema for SensitiveString {
         String::json_schema(generator)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::values::{ImageCredentials, Images, KlusterletValues};
+
+    #[test]
+    fn debug_shows_no_secret_of_the_chart_values() {
+        let values = KlusterletValues {
+            bootstrap_hub_kube_config: Some("hunter2".into()),
+            images: Some(Images {
+                image_credentials: Some(ImageCredentials {
+                    password: Some("hunter2".into()),
+                    docker_config_json: Some("hunter2".into()),
+                    ..ImageCredentials::default()
+                }),
+                ..Images::default()
+            }),
+            ..KlusterletValues::default()
+        };
+        assert!(!format!("{values:?}").contains("hunter2"));
+        assert!(serde_json::to_string(&values).unwrap().contains("hunter2"));
+    }
+}

@@ -45,6 +45,10 @@ pub struct FleetConfigSpec {
     /// The hub of the fleet.
     pub hub: HubSection,
     /// The spokes of the fleet, each name once. Removing an entry detaches its cluster.
+    // The bound lets the API server estimate what the rules below it cost. It
+    // takes nothing away: with its defaults filled in, an entry has more than
+    // 250 bytes, so an object with more entries is too large to be stored.
+    #[schemars(length(max = 10000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub spokes: Vec<SpokeEntry>,
     /// How spokes register with the hub.

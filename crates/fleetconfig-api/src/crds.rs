@@ -1,0 +1,63 @@
+//! The CustomResourceDefinitions of the three kinds.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use crate::{v1alpha1, v1beta1};
+
+/// The CustomResourceDefinitions of FleetConfig, Hub and Spoke, as they are
+/// committed under `crds/`.
+///
+/// The descriptions of core/v1 structures come from the Kubernetes version that
+/// the build chooses; the committed files are made with the oldest supported.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    let mut crds = vec![v1alpha1::FleetConfig::crd(), v1beta1::Hub::crd(), v1beta1::Spoke::crd()];
+    for version in crds.iter_mut().flat_map(|crd| &mut crd.spec.versions) {
+        if let Some(schema) =
+            version.schema.as_mut().and_then(|validation| validation.open_api_v3_schema.as_mut())
+        {
+            normalize(schema);
+        }
+    }
+    crds
+}
+
+/// Brings what the derive macros make into the form that controllers in Go
+/// have, which differs in what an API server does with it:
+///
+/// - Nothing is nullable. The API server then drops a `null` instead of storing
+///   it, so `null` and absent are the same, for rules too.
+/// - The default of an object is `{}`; its fields have their own defaults. Each
+///   default stands in one place.
+/// - Line breaks of the source are not part of a description.
+fn normalize(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if let Some(JSON(default @ Value::Object(_))) = &mut schema.default {
+        *default = Value::Object(serde_json::Map::new());
+    }
+    if let Some(description) = &mut schema.description {
+        *description = unwrap_lines(description);
+    }
+
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        normalize(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        normalize(values);
+    }
+    for property in schema.properties.iter_mut().flat_map(|properties| properties.values_mut()) {
+        normalize(property);
+    }
+}
+
+/// Joins the lines of each paragraph; paragraphs stay apart.
+fn unwrap_lines(text: &str) -> String {
+    text.split("\n\n")
+        .map(|paragraph| paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
