@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ const LAST_WORDS: u64 = 2048;
 
 /// A container whose process runs.
 pub(crate) struct Running {
+    /// Number of the container's first process.
     pub(crate) pid: u32,
     /// Counts the processes of the pod: tells late news of an earlier one.
     pub(crate) run: u64,
@@ -40,29 +41,33 @@ impl Running {
     /// Starts the container's process. `on_exit` gets its end.
     ///
     /// # Errors
-    /// The log cannot be opened or the process not be made.
+    /// The log cannot be shared or the process not be made.
     pub(crate) async fn start(
         plan: &ContainerPlan,
-        mark: &str,
         log: Log,
         run: u64,
         on_exit: impl FnOnce(Exit) + Send + 'static,
     ) -> Result<Self> {
-        let mut child = helper::command(helper::CONTAINER_INIT, mark)
+        let mut shim = helper::command(helper::CONTAINER_SHIM)
             .stdin(Stdio::piped())
-            .stdout(log.file.try_clone().context("sharing the log")?)
+            .stdout(Stdio::piped())
             .stderr(log.file.try_clone().context("sharing the log")?)
             .spawn()
             .context("starting the container's process")?;
-        let pid = child.id().context("the container's process ended at once")?;
-        let mut stdin = child.stdin.take().context("the container's process has no input")?;
+        let shim_pid = shim.id().context("the container's process ended at once")?;
+        let (mut stdin, stdout) =
+            shim.stdin.take().zip(shim.stdout.take()).context("the container's process has no pipes")?;
         let order = serde_json::to_vec(plan).context("writing the plan")?;
         stdin.write_all(&order).await.context("giving the container its plan")?;
         drop(stdin);
+        let mut answer = String::new();
+        BufReader::new(stdout).read_line(&mut answer).await.context("waiting for the container")?;
+        // Without an answer, its exit will tell.
+        let pid = answer.trim().parse().unwrap_or(shim_pid);
         let (stop, stopped) = watch::channel(None);
         tokio::spawn(async move {
             let started_at = Timestamp::now();
-            let status = supervise(child, pid, stopped).await;
+            let status = supervise(shim, shim_pid, stopped).await;
             on_exit(log.exit(status, started_at, Timestamp::now()));
         });
         Ok(Self { pid, run, failed_probe: false, probes: JoinSet::new(), stop })
@@ -81,8 +86,8 @@ impl Running {
     }
 }
 
-/// Waits for the end of the process, and brings it about when told to.
-async fn supervise(mut child: Child, pid: u32, mut stop: watch::Receiver<Option<Duration>>) -> ExitStatus {
+/// Waits for the end of the container, and brings it about when told to.
+async fn supervise(mut shim: Child, pid: u32, mut stop: watch::Receiver<Option<Duration>>) -> ExitStatus {
     let mut deadline = None;
     let mut closed = false;
     loop {
@@ -93,7 +98,7 @@ async fn supervise(mut child: Child, pid: u32, mut stop: watch::Receiver<Option<
             }
         };
         tokio::select! {
-            status = child.wait() => return status.unwrap_or_else(|_| ExitStatus::from_raw(0x7f00)),
+            status = shim.wait() => return status.unwrap_or_else(|_| ExitStatus::from_raw(0x7f00)),
             changed = stop.changed(), if !closed => {
                 // Whoever could have stopped it is gone: the pod is being dropped.
                 closed = changed.is_err();
@@ -111,8 +116,8 @@ async fn supervise(mut child: Child, pid: u32, mut stop: watch::Receiver<Option<
     }
 }
 
-/// Signals the process and its children. Only for a process that was not
-/// waited for yet, so that the number is still its own.
+/// Signals the shim and the container's first process. Only as long as the shim
+/// was not waited for, so that the number is still its own.
 fn signal(pid: u32, signal: Signal) {
     let group = i32::try_from(pid).map(Pid::from_raw);
     if let Ok(Err(error)) = group.map(|group| killpg(group, signal)) {

@@ -1,12 +1,11 @@
 //! The helper that becomes a container: `process-kubelet container-init`.
 //!
-//! It is a process of its own, with one thread, because namespaces belong to
-//! threads. It reads its plan from standard input, enters the pod's namespaces,
+//! The first process of its namespace. It reads its plan from standard input,
 //! builds a root file system in memory, moves into it and executes the
 //! container's command. What it has to say goes to the container's log.
 
+use std::convert::Infallible;
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -14,12 +13,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use nix::mount::{MntFlags, umount2};
-use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
-use nix::unistd::{chdir, getppid, pivot_root};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{chdir, pivot_root};
 
 use crate::container_plan::ContainerPlan;
+use crate::helper;
 use crate::mounts;
 
 /// Exit code of a container whose command could not be started.
@@ -32,47 +30,19 @@ const FROM_HOST: [&str; 6] =
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Becomes the container's process; returns only if that is impossible.
+/// `shim` is the number of its parent, outside of the container.
 ///
 /// # Errors
 /// Says which step failed.
-pub(crate) fn run() -> Result<std::convert::Infallible> {
-    let mut plan = Vec::new();
-    std::io::stdin().read_to_end(&mut plan).context("reading the plan")?;
-    let plan: ContainerPlan = serde_json::from_slice(&plan).context("the plan is malformed")?;
-    die_with(plan.parent)?;
-    enter_sandbox(plan.sandbox)?;
+pub(crate) fn run(shim: Option<&str>) -> Result<Infallible> {
+    let shim = shim.and_then(|pid| pid.parse().ok()).context("expected the number of the parent process")?;
+    helper::die_with(shim)?;
+    let plan: ContainerPlan = serde_json::from_reader(std::io::stdin()).context("reading the plan")?;
     unshare(CloneFlags::CLONE_NEWNS).context("making a mount namespace")?;
     mounts::make_private()?;
     build_root(&plan)?;
     enter_root(&plan.root)?;
     execute(&plan)
-}
-
-/// Has the kernel kill this process (and what it becomes) when its parent dies.
-///
-/// # Errors
-/// The parent is dead already.
-pub(crate) fn die_with(parent: u32) -> Result<()> {
-    set_pdeathsig(Signal::SIGKILL).context("asking for the parent's death signal")?;
-    if u32::try_from(getppid().as_raw()) != Ok(parent) {
-        bail!("the kubelet has died");
-    }
-    Ok(())
-}
-
-fn enter_sandbox(sandbox: u32) -> Result<()> {
-    // The mount namespace last: it also changes what /proc shows.
-    let namespaces = [
-        ("net", CloneFlags::CLONE_NEWNET),
-        ("uts", CloneFlags::CLONE_NEWUTS),
-        ("mnt", CloneFlags::CLONE_NEWNS),
-    ];
-    for (name, kind) in namespaces {
-        let path = format!("/proc/{sandbox}/ns/{name}");
-        let namespace = fs::File::open(&path).with_context(|| format!("opening {path}"))?;
-        setns(namespace, kind).with_context(|| format!("entering {path}"))?;
-    }
-    Ok(())
 }
 
 fn build_root(plan: &ContainerPlan) -> Result<()> {
@@ -140,7 +110,7 @@ fn enter_root(root: &Path) -> Result<()> {
     chdir("/").context("entering the root")
 }
 
-fn execute(plan: &ContainerPlan) -> Result<std::convert::Infallible> {
+fn execute(plan: &ContainerPlan) -> Result<Infallible> {
     let [program, arguments @ ..] = plan.command.as_slice() else {
         bail!("there is no command");
     };

@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::environment::Environment;
 use crate::volumes::Volumes;
 
-/// The order to the `container-init` helper. It goes through a pipe, never
+/// The order to the helpers that make a container. It goes through pipes, never
 /// through a command line: the environment may hold secrets.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ContainerPlan {
     /// The process whose network, host name and mounts the container shares.
     pub(crate) sandbox: u32,
     /// The kubelet; the container dies with it.
-    pub(crate) parent: u32,
+    pub(crate) kubelet: u32,
     /// An empty directory of the host, to mount the root file system on.
     pub(crate) root: PathBuf,
     /// Small files of the root file system: path and content.

@@ -1,22 +1,20 @@
-//! Starting the two helper modes of this very program.
+//! Starting the helper modes of this very program, each a process with one
+//! thread: namespaces belong to threads, and the kubelet has several.
 
-use std::path::Path;
+use std::fs;
 
+use anyhow::{Context, Result, bail};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
 use tokio::process::Command;
 
-/// The helper modes, by the first word of the command line.
+/// The first word of the command line selects the mode.
 pub(crate) const POD_SANDBOX: &str = "pod-sandbox";
+pub(crate) const CONTAINER_SHIM: &str = "container-shim";
 pub(crate) const CONTAINER_INIT: &str = "container-init";
 
-/// The variable by which processes of a kubelet are known, even when their
-/// kubelet died without being able to end them.
-pub(crate) const MARK: &str = "PROCESS_KUBELET_POD";
-
-/// The mark's value for one pod (or, with an empty uid, the common beginning of
-/// the values of all pods) of the kubelet with this state directory.
-pub(crate) fn mark(state: &Path, pod_uid: &str) -> String {
-    format!("{}:{pod_uid}", state.display())
-}
+/// This program, also if its file has been replaced by a newer build.
+pub(crate) const PROGRAM: &str = "/proc/self/exe";
 
 /// A command that runs `mode` in a process group of its own, so that a Ctrl-C
 /// in a terminal does not reach the pods before the kubelet.
@@ -24,9 +22,24 @@ pub(crate) fn mark(state: &Path, pod_uid: &str) -> String {
 /// It must be spawned from a thread that lives as long as the kubelet: the
 /// kernel takes the end of the spawning *thread* for the death of the parent.
 /// Worker threads of the runtime and the main thread do.
-pub(crate) fn command(mode: &str, mark: &str) -> Command {
-    // Not by its path: the file may have been replaced by a newer build.
-    let mut command = Command::new("/proc/self/exe");
-    command.arg0("process-kubelet").arg(mode).env_clear().env(MARK, mark).process_group(0).kill_on_drop(true);
+pub(crate) fn command(mode: &str) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.arg0("process-kubelet").arg(mode).env_clear().process_group(0).kill_on_drop(true);
     command
+}
+
+/// Has the kernel kill this process (and what it becomes) when its parent dies.
+///
+/// # Errors
+/// `parent` is dead already, so that its death would not be noticed.
+pub(crate) fn die_with(parent: u32) -> Result<()> {
+    set_pdeathsig(Signal::SIGKILL).context("asking for the parent's death signal")?;
+    // The parent may be outside of this process' namespace, where getppid(2)
+    // does not see it. /proc is still the parent's.
+    let status = fs::read_to_string("/proc/self/status").context("looking for the parent")?;
+    let present = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    if present.and_then(|pid| pid.trim().parse().ok()) != Some(parent) {
+        bail!("the parent process has died");
+    }
+    Ok(())
 }

@@ -19,11 +19,10 @@ use tokio::task::JoinSet;
 
 use crate::api::KubeletApi;
 use crate::kubernetes_service;
-use crate::leftovers;
 use crate::network::AddressPool;
 use crate::node::{self, Machine};
 use crate::pod_event::{Event, EventSender};
-use crate::pod_resources::pod_directories;
+use crate::pod_resources::{pod_directories, remove};
 use crate::pod_worker::{PodWorker, SHUTDOWN_GRACE};
 use crate::references::{self, Kind, Reference};
 use crate::settings::Settings;
@@ -42,9 +41,8 @@ pub(crate) async fn run(mut settings: Settings, shutdown: impl Future<Output = (
     let state = &settings.state;
     fs::create_dir_all(state).with_context(|| format!("making {}", state.display()))?;
     settings.state = state.canonicalize().with_context(|| format!("finding {}", state.display()))?;
-    let lock = lock(&settings)?;
-    leftovers::kill_processes(&settings.state, "").await;
-    leftovers::clear(&pod_directories(&settings.state))?;
+    let _lock = lock(&settings)?;
+    clear(&settings).await?;
 
     tokio::pin!(shutdown);
     let api = KubeletApi::connect(&settings.kubeconfig).await?;
@@ -69,8 +67,24 @@ pub(crate) async fn run(mut settings: Settings, shutdown: impl Future<Output = (
     };
     kubelet.work(shutdown.as_mut()).await;
     kubelet.end().await;
-    drop(lock);
-    leftovers::clear(&pod_directories(&kubelet.surroundings.settings.state))
+    clear(&kubelet.surroundings.settings).await
+}
+
+/// Removes what pods have left in the state directory: of an earlier kubelet
+/// that was killed, or of one that ends.
+async fn clear(settings: &Settings) -> Result<()> {
+    let directory = pod_directories(&settings.state);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+    loop {
+        match remove(&directory) {
+            // The processes of an earlier kubelet end with it, but not at the
+            // very same moment, and may still write.
+            Err(_) if tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Makes sure that no other kubelet works with the state directory: each would
@@ -270,7 +284,6 @@ impl Kubelet {
             tracing::warn!("some pods do not end by themselves");
             self.workers.shutdown().await;
         }
-        leftovers::kill_processes(&self.surroundings.settings.state, "").await;
     }
 }
 

@@ -192,18 +192,25 @@ impl PodState {
     }
 
     /// The container could not be started; it is tried again after a while.
-    pub(crate) fn could_not_start(&mut self, name: &str, why: StartFailure, now: Timestamp) {
-        if let Some(record) = self.record(name) {
-            let retry_at = after(now, record.backoff.next(Duration::ZERO));
-            let again = matches!(&record.stage, Stage::Waiting { reason, .. } if reason.starts_with("ErrImage") || reason.starts_with("ImagePull"));
-            let (reason, message) = match why {
-                StartFailure::NoImage(message) if again => ("ImagePullBackOff", message),
-                StartFailure::NoImage(message) => ("ErrImagePull", message),
-                StartFailure::Config(message) => ("CreateContainerConfigError", message),
-                StartFailure::Run(message) => ("RunContainerError", message),
-            };
-            record.stage = Stage::Waiting { reason, message: Some(message), retry_at: Some(retry_at) };
-        }
+    /// True if that is news: the last attempt did not fail for the same reason.
+    pub(crate) fn could_not_start(&mut self, name: &str, why: StartFailure, now: Timestamp) -> bool {
+        let Some(record) = self.record(name) else { return false };
+        let before = match &record.stage {
+            Stage::Waiting { reason, message, .. } => Some((*reason, message.clone())),
+            _ => None,
+        };
+        let retry_at = after(now, record.backoff.next(Duration::ZERO));
+        let again = matches!(before, Some(("ErrImagePull" | "ImagePullBackOff", _)));
+        let (reason, message) = match why {
+            StartFailure::NoImage(message) if again => ("ImagePullBackOff", message),
+            StartFailure::NoImage(message) => ("ErrImagePull", message),
+            StartFailure::Config(message) => ("CreateContainerConfigError", message),
+            StartFailure::Run(message) => ("RunContainerError", message),
+        };
+        let message = Some(message);
+        let is_news = before.is_none_or(|(_, before)| before != message);
+        record.stage = Stage::Waiting { reason, message, retry_at: Some(retry_at) };
+        is_news
     }
 
     /// Something a container waits for may be there: no more waiting for the

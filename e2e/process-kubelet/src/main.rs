@@ -15,13 +15,13 @@ mod backoff;
 mod container;
 mod container_init;
 mod container_plan;
+mod container_shim;
 mod downward;
 mod environment;
 mod helper;
 mod images;
 mod kubelet;
 mod kubernetes_service;
-mod leftovers;
 mod lifecycle;
 mod mounts;
 mod network;
@@ -46,20 +46,23 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use container_init::COULD_NOT_START;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let mode = std::env::args().nth(1);
-    let (result, failure) = match mode.as_deref() {
+    let words: Vec<String> = std::env::args().skip(1).take(2).collect();
+    let parameter = words.get(1).map(String::as_str);
+    let (result, failure) = match words.first().map(String::as_str) {
+        Some(helper::POD_SANDBOX) => (pod_sandbox::run().map(|()| 0), 1),
+        Some(helper::CONTAINER_SHIM) => (container_shim::run(), COULD_NOT_START),
         Some(helper::CONTAINER_INIT) => {
-            (container_init::run().map(|never| match never {}), container_init::COULD_NOT_START)
+            (container_init::run(parameter).map(|never| match never {}), COULD_NOT_START)
         }
-        Some(helper::POD_SANDBOX) => (pod_sandbox::run(), 1),
-        _ => (kubelet(), 1),
+        _ => (kubelet().map(|()| 0), 1),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             report(&error);
             ExitCode::from(failure)

@@ -1,10 +1,11 @@
 //! What a pod has on this machine: sandbox, volumes and processes.
 
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Error;
+use anyhow::{Context as _, Error};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt as _;
@@ -12,9 +13,7 @@ use kube::ResourceExt as _;
 use crate::container::{Log, Running};
 use crate::container_plan::{self, ContainerPlan};
 use crate::environment;
-use crate::helper;
 use crate::images::ImageMap;
-use crate::leftovers;
 use crate::lifecycle::StartFailure;
 use crate::network::Lease;
 use crate::objects::Objects;
@@ -31,6 +30,19 @@ pub(crate) fn pod_directories(state: &Path) -> PathBuf {
     state.join("pods")
 }
 
+/// Removes a directory with all that is in it.
+///
+/// # Errors
+/// Something in it cannot be removed. That there is none is no error.
+pub(crate) fn remove(directory: &Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// An error with its causes in one line.
 pub(crate) fn in_one_line(error: Error) -> String {
     format!("{error:#}")
@@ -41,7 +53,6 @@ pub(crate) struct PodResources {
     surroundings: Arc<Surroundings>,
     events: EventSender,
     uid: String,
-    mark: String,
     directory: PathBuf,
     /// The address that the pod has or had, in this kubelet's time or before.
     address: Option<Ipv4Addr>,
@@ -61,7 +72,6 @@ impl PodResources {
     ) -> Self {
         let state = &surroundings.settings.state;
         Self {
-            mark: helper::mark(state, &uid),
             directory: pod_directories(state).join(&uid),
             surroundings,
             events,
@@ -119,7 +129,7 @@ impl PodResources {
                 let hostname = container_plan::hostname(spec, &pod.name_any());
                 let in_memory = Volumes::in_memory(&root, spec);
                 let settings = &surroundings.settings;
-                let made = Sandbox::start(settings, &self.mark, hostname, in_memory, lease, on_end).await;
+                let made = Sandbox::start(settings, hostname, in_memory, lease, on_end).await;
                 missing.insert(made.map_err(in_one_line)?)
             }
         };
@@ -179,7 +189,7 @@ impl PodResources {
         let log = Log::open(self.surroundings.settings.logs.join(file), &heading, last_words)?;
         let events = self.events.clone();
         let on_exit = move |exit| drop(events.send(Event::Exited { container: name, run, exit }));
-        Running::start(plan, &self.mark, log, run, on_exit).await
+        Running::start(plan, log, run, on_exit).await
     }
 
     /// Decides everything about a container's process.
@@ -208,18 +218,17 @@ impl PodResources {
         let placement = self.surroundings.placement(sandbox.address());
         let hostname = container_plan::hostname(spec, &pod.name_any());
         let base = container_plan::base_environment(&hostname, &api.server);
-        let mut environment = environment::of_container(pod, container, placement, objects, base)
+        let environment = environment::of_container(pod, container, placement, objects, base)
             .map_err(StartFailure::Config)?;
         let command = environment::command_line(container, &entry.entrypoint, &environment);
         if command.is_empty() {
             let message = "neither the container nor its image's entry names a command";
             return Err(StartFailure::Run(message.to_owned()));
         }
-        environment.insert(helper::MARK.to_owned(), self.mark.clone());
         let probes = ProbePlans::of(container, placement.pod_ip.into()).map_err(StartFailure::Config)?;
         let plan = ContainerPlan {
             sandbox: sandbox.pid,
-            parent: std::process::id(),
+            kubelet: std::process::id(),
             root: self.directory.join("roots").join(&container.name),
             files: container_plan::etc_files(spec, &hostname, placement.pod_ip, service_names),
             binaries,
@@ -231,19 +240,17 @@ impl PodResources {
         Ok((plan, probes))
     }
 
-    /// Takes the sandbox away, with whatever processes are left in it. The
-    /// containers must have been stopped.
+    /// Takes the sandbox away. The containers must have ended.
     pub(crate) async fn release(&mut self) {
         if let Some(sandbox) = self.sandbox.take() {
             sandbox.stop().await;
-            leftovers::kill_processes(&self.surroundings.settings.state, &self.uid).await;
         }
     }
 
     /// Removes the volumes.
     pub(crate) fn remove_files(&mut self) {
         self.volumes = None;
-        if let Err(error) = leftovers::clear(&self.directory) {
+        if let Err(error) = remove(&self.directory) {
             tracing::warn!(pod = self.uid, "{error:#}");
         }
     }

@@ -17,14 +17,14 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
 use serde::{Deserialize, Serialize};
 
-use crate::container_init::die_with;
+use crate::helper;
 use crate::mounts;
 
 /// The order to the helper.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SandboxPlan {
     /// The kubelet; the sandbox dies with it.
-    pub(crate) parent: u32,
+    pub(crate) kubelet: u32,
     pub(crate) hostname: String,
     pub(crate) address: Ipv4Addr,
     pub(crate) prefix: u8,
@@ -59,7 +59,7 @@ pub(crate) fn run() -> Result<()> {
     let mut line = String::new();
     stdin.read_line(&mut line).context("reading the plan")?;
     let plan: SandboxPlan = serde_json::from_str(&line).context("the plan is malformed")?;
-    die_with(plan.parent)?;
+    helper::die_with(plan.kubelet)?;
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWNS)
         .context("making the pod's namespaces")?;
     mounts::make_private()?;
@@ -78,10 +78,10 @@ pub(crate) fn run() -> Result<()> {
 /// Lays a cable out of the pod; the other end appears where the kubelet is.
 fn connect(plan: &SandboxPlan) -> Result<()> {
     let cable = cable(std::process::id());
-    let SandboxPlan { parent, address, prefix, hardware_address, gateway, .. } = plan;
+    let SandboxPlan { kubelet, address, prefix, hardware_address, gateway, .. } = plan;
     let commands = format!(
         "link set lo up\n\
-         link add eth0 address {hardware_address} type veth peer name {cable} netns {parent}\n\
+         link add eth0 address {hardware_address} type veth peer name {cable} netns {kubelet}\n\
          address add {address}/{prefix} dev eth0\n\
          link set eth0 up\n\
          route add default via {gateway}\n"

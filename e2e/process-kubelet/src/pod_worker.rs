@@ -257,8 +257,10 @@ impl PodWorker {
                 self.running.insert(name.to_owned(), running);
             }
             Err(failure) => {
-                tracing::info!(pod = %self.name(), container = name, ?failure, "could not start");
-                self.state.could_not_start(name, failure, now);
+                let problem = format!("{failure:?}");
+                if self.state.could_not_start(name, failure, now) {
+                    tracing::info!(pod = %self.name(), container = name, problem, "could not start");
+                }
             }
         }
     }

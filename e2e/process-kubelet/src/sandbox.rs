@@ -34,14 +34,13 @@ impl Sandbox {
     /// A step failed; nothing is left then.
     pub(crate) async fn start(
         settings: &Settings,
-        mark: &str,
         hostname: String,
         in_memory: Vec<PathBuf>,
         lease: Lease,
         on_end: impl FnOnce() + Send + 'static,
     ) -> Result<Self> {
         let plan = SandboxPlan {
-            parent: std::process::id(),
+            kubelet: std::process::id(),
             hostname,
             address: lease.address(),
             prefix: settings.bridge_prefix,
@@ -49,7 +48,7 @@ impl Sandbox {
             gateway: settings.bridge_ip,
             in_memory,
         };
-        let mut child = helper::command(helper::POD_SANDBOX, mark)
+        let mut child = helper::command(helper::POD_SANDBOX)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

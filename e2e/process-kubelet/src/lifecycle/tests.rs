@@ -121,9 +121,9 @@ fn readiness_needs_startup_and_ends_with_the_process() {
 #[test]
 fn a_missing_image_is_an_error_first_and_a_back_off_then() {
     let mut state = state("Always", &[], &["a"]);
-    state.could_not_start("a", StartFailure::NoImage("none".into()), at(0));
+    assert!(state.could_not_start("a", StartFailure::NoImage("none".into()), at(0)));
     assert_eq!((reason(&state, "a"), state.wake_at(at(0))), ("ErrImagePull", Some(at(500))));
-    state.could_not_start("a", StartFailure::NoImage("none".into()), at(500));
+    assert!(!state.could_not_start("a", StartFailure::NoImage("none".into()), at(500)), "no news");
     assert_eq!((reason(&state, "a"), state.wake_at(at(500))), ("ImagePullBackOff", Some(at(1500))));
     state.could_not_start("a", StartFailure::NoImage("none".into()), at(1500));
     assert_eq!((reason(&state, "a"), state.phase()), ("ImagePullBackOff", Phase::Pending));
