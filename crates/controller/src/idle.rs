@@ -7,10 +7,9 @@ use kube::core::error_boundary::InvalidObject;
 use crate::cache::Watched;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
-/// Changes nothing and waits for events. For a process that is to watch but not to act, and for
-/// tests of what surrounds the reconcilers.
+/// Changes nothing and waits for events: for tests of what surrounds the reconcilers.
 #[derive(Debug, Clone, Copy)]
-pub struct Idle;
+pub(crate) struct Idle;
 
 impl<K: Watched> Reconcile<K> for Idle {
     async fn reconcile(&self, _: Arc<K>, _: &Pass) -> Result<Next, ReconcileError> {

@@ -1,4 +1,31 @@
 //! The operator: watches, queues and reports.
+//!
+//! ```text
+//!   own cluster                      hub clusters (own or remote, while a Hub holds them)
+//!   FleetConfig, Hub, Spoke          ClusterManager, ManagedCluster, CSR
+//!        │ streams, caches                │ hub_watch
+//!        └───────────┬────────────────────┘
+//!                    ▼ wakes: what changed → who has to be looked at
+//!                  queue (one per kind) ──► runner ──► Reconcile, the seam
+//!                                             ▲
+//!                                  leader_election
+//! ```
+//!
+//! - [`streams`]: every watch is a task of its own with its own back-off; one that fails delays no
+//!   other. [`served`] starts and ends streams with their CRD. Each fills a [`cache`].
+//! - [`hub_watch`]: the streams of hub clusters, shared by whoever holds the cluster.
+//! - [`wakes`]: the rules by which a change wakes a FleetConfig, a Hub or a Spoke.
+//! - [`queue`], [`runner`]: one pass per object at a time, in the order of waking; back-off per
+//!   object, a deadline per pass, panics contained, an orderly end.
+//! - [`reconcile`]: what a runner runs; [`reconcilers`] are the three that do the work.
+//! - [`leader_election`]: passes run on one replica only. Caches are warm on all.
+//! - [`health`], [`metrics`], [`events`], [`http`]: what the process tells about itself.
+//! - [`operator`]: puts these together. The binary adds the command line, logs, signals, the TLS
+//!   provider and the connection.
+//!
+//! Two kinds of failure are kept apart. A pass may fail, hang or panic: that is its object's
+//! failure and is retried. A task of the process itself (a watch, the election) may not: its end
+//! ends the process, because one that goes on without it would be blind and look healthy.
 
 pub mod backoff;
 pub mod cache;
@@ -11,7 +38,8 @@ mod fake_api;
 pub mod health;
 pub mod http;
 pub mod hub_watch;
-pub mod idle;
+#[cfg(test)]
+mod idle;
 pub mod leader_election;
 pub mod metrics;
 pub mod operator;
