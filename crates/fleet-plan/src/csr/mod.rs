@@ -29,6 +29,7 @@
 //! `system:open-cluster-management:<cluster>:<agent>`; organizations of the cluster and of all managed
 //! clusters; no extensions; label `open-cluster-management.io/cluster-name`.
 
+mod decision;
 mod der;
 mod facts;
 mod policy;
@@ -36,8 +37,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
+pub use decision::{Approval, Decision, IgnoreReason, Judgement, RefusalReason};
 pub use facts::CsrFacts;
-pub use policy::{
-    Approval, Decision, Expected, IgnoreReason, Judgement, RefusalReason, Requester, Window, judge,
-};
+pub use policy::{Expected, Requester, Window, judge};
 pub use request::{AgentRequest, MAX_REQUEST_BYTES, RequestError, RequestFault};
