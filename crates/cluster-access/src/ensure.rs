@@ -129,8 +129,7 @@ impl Cluster {
     ) -> Result<Vec<&'a Manifest>, AccessError> {
         // Collected first: a stream of closures would make every future that awaits this one not Send.
         let reads: Vec<_> = set.iter().map(|manifest| self.get(&manifest.key)).collect();
-        let found: Vec<Option<DynamicObject>> =
-            stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+        let found: Vec<Option<DynamicObject>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         let mut due = Vec::new();
         for (manifest, live) in set.iter().zip(found) {
             let Some(live) = live else {
@@ -156,12 +155,9 @@ impl Cluster {
         kinds: &[DefinedKind],
         report: &mut EnsureReport,
     ) -> Result<(), AccessError> {
-        let writes: Vec<_> =
-            batch.iter().map(|manifest| self.write_one(manifest, manager, kinds)).collect();
-        let answers: Vec<Result<DynamicObject, AccessError>> = stream::iter(writes)
-            .buffered(AT_ONCE)
-            .collect()
-            .await;
+        let writes: Vec<_> = batch.iter().map(|manifest| self.write_one(manifest, manager, kinds)).collect();
+        let answers: Vec<Result<DynamicObject, AccessError>> =
+            stream::iter(writes).buffered(AT_ONCE).collect().await;
         for (manifest, answer) in batch.iter().zip(answers) {
             match answer {
                 Ok(live) => {

@@ -90,13 +90,13 @@ impl CheckedKubeconfig {
         refusal::check_user(user)?;
 
         let (server, server_text) = server(cluster)?;
-        let ca_pem = certificate_pem(cluster, "certificate-authority-data")?;
-        let ca_der = ca_pem.as_deref().map(|pem| certificates(pem, "certificate-authority-data"));
+        let ca = certificates(cluster, "certificate-authority-data")?;
+        let (ca_pem, ca_der) = ca.unzip();
         Ok(Self {
             server,
             server_text,
-            ca_der: ca_der.transpose()?,
             ca_pem,
+            ca_der,
             tls_server_name: tls_server_name(cluster)?,
             proxy: if policy.allow_proxy { proxy(cluster)? } else { None },
             namespace: text(context, "namespace")?.map(str::to_owned),
@@ -238,12 +238,11 @@ fn credentials(user: &Fields) -> Result<Credentials, KubeconfigError> {
         }
         Some(token) => Some(SecretString::from(token)),
     };
-    let chain = certificate_pem(user, CERTIFICATE)?;
+    let chain = certificates(user, CERTIFICATE)?;
     let key = decoded_text(user, KEY)?.map(SecretString::from);
     let certificate = match (chain, key) {
         (None, None) => None,
-        (Some(chain), Some(key)) => {
-            certificates(&chain, CERTIFICATE)?;
+        (Some((chain, _)), Some(key)) => {
             let count = PrivateKeyDer::pem_slice_iter(key.expose_secret().as_bytes())
                 .take_while(Result::is_ok)
                 .count();
@@ -287,20 +286,20 @@ fn decoded_text(fields: &Fields, field: &'static str) -> Result<Option<String>, 
     Ok(Some(text.map_err(|_| KubeconfigError::Unusable { field, problem: "is not base64 of PEM" })?))
 }
 
-fn certificate_pem(fields: &Fields, field: &'static str) -> Result<Option<String>, KubeconfigError> {
-    let pem = decoded_text(fields, field)?;
-    if let Some(pem) = &pem {
-        certificates(pem, field)?;
-    }
-    Ok(pem)
-}
+/// Certificates as PEM and as DER.
+type Certificates = (String, Vec<Vec<u8>>);
 
-fn certificates(pem: &str, field: &'static str) -> Result<Vec<Vec<u8>>, KubeconfigError> {
-    let certificates: Result<Vec<Vec<u8>>, _> = CertificateDer::pem_slice_iter(pem.as_bytes())
+/// The certificates of a base64 field.
+fn certificates(fields: &Fields, field: &'static str) -> Result<Option<Certificates>, KubeconfigError> {
+    let Some(pem) = decoded_text(fields, field)? else { return Ok(None) };
+    let der: Result<Vec<Vec<u8>>, _> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .map(|certificate| certificate.map(|der| der.to_vec()))
         .collect();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+    match der {
+        Ok(der) if !der.is_empty() => Ok(Some((pem, der))),
         _ => Err(KubeconfigError::Unusable { field, problem: "holds no certificate in PEM" }),
     }
 }
+
+#[cfg(test)]
+mod tests;
