@@ -16,7 +16,7 @@ use kube::{Api, Client, Config, ResourceExt as _};
 use serde_json::{Value, json};
 
 use crate::objects::{Data, Objects};
-use crate::references::{Kind, Reference};
+use crate::pod::references::{Kind, Reference};
 
 /// Name by which audit logs tell the kubelet's requests from others.
 const USER_AGENT: &str = "process-kubelet";

@@ -21,12 +21,12 @@ use crate::api::KubeletApi;
 use crate::kubernetes_service;
 use crate::network::AddressPool;
 use crate::node::{self, Machine};
-use crate::pod_event::{Event, EventSender};
-use crate::pod_resources::{pod_directories, remove};
-use crate::pod_worker::{PodWorker, SHUTDOWN_GRACE};
-use crate::references::{self, Kind, Reference};
+use crate::pod::event::{Event, EventSender};
+use crate::pod::references::{self, Kind, Reference};
+use crate::pod::resources::{pod_directories, remove};
+use crate::pod::surroundings::Surroundings;
+use crate::pod::worker::{PodWorker, SHUTDOWN_GRACE};
 use crate::settings::Settings;
-use crate::surroundings::Surroundings;
 
 /// How long to wait for an API server that has just been started.
 const REGISTRATION_DEADLINE: Duration = Duration::from_secs(60);

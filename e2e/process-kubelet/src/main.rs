@@ -1,52 +1,46 @@
 //! A kubelet that runs pods as local processes.
 //!
-//! Not for production: a container has the user, the process numbers and the
-//! devices of the machine. It is for tests that need the real behaviour of
-//! controllers with their Deployments, Jobs, probes, restarts and volumes, on
-//! a machine without a container runtime.
+//! It is for tests that need the real behaviour of controllers with their
+//! Deployments, Jobs, probes, restarts and volumes, on a machine without a
+//! container runtime. It is not for production: nothing is isolated that a test
+//! does not need isolated.
+//!
+//! A pod has network, host name, process numbers and mounts of its own. Its
+//! processes run as the kubelet's user whatever its security context says, and
+//! resource limits, service addresses, DNS and network policies mean nothing.
+//! What a pod cannot do without and the kubelet does not have (`unsupported`
+//! lists it) keeps the pod waiting with a message, rather than half running.
+//!
+//! Code map: [`kubelet`] sees the pods of the cluster and gives each a
+//! [`pod::worker`]; the worker notes what happens in [`pod::lifecycle`], which
+//! decides without doing, and acts by [`pod::resources`]; [`container::shim`]
+//! and [`container::init`] are the processes between the kubelet and a program.
 #![allow(
     clippy::disallowed_methods,
     reason = "the node side of the test bed: it starts processes, waits and reads the clock"
 )]
 
 mod api;
-mod atomic_dir;
-mod backoff;
 mod container;
-mod container_init;
-mod container_plan;
-mod container_shim;
-mod downward;
-mod environment;
 mod helper;
 mod images;
 mod kubelet;
 mod kubernetes_service;
-mod lifecycle;
 mod mounts;
 mod network;
 mod node;
 mod objects;
-mod pod_event;
-mod pod_resources;
-mod pod_sandbox;
-mod pod_worker;
-mod probe_request;
-mod probes;
-mod references;
-mod sandbox;
+mod pod;
 mod settings;
-mod status;
-mod surroundings;
-mod unsupported;
-mod volume_files;
-mod volumes;
+mod volume;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
-use container_init::COULD_NOT_START;
+use container::init::{self, COULD_NOT_START};
+use container::shim;
+use pod::sandbox_helper;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -54,11 +48,9 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).take(2).collect();
     let parameter = words.get(1).map(String::as_str);
     let (result, failure) = match words.first().map(String::as_str) {
-        Some(helper::POD_SANDBOX) => (pod_sandbox::run().map(|()| 0), 1),
-        Some(helper::CONTAINER_SHIM) => (container_shim::run(), COULD_NOT_START),
-        Some(helper::CONTAINER_INIT) => {
-            (container_init::run(parameter).map(|never| match never {}), COULD_NOT_START)
-        }
+        Some(helper::POD_SANDBOX) => (sandbox_helper::run().map(|()| 0), 1),
+        Some(helper::CONTAINER_SHIM) => (shim::run(), COULD_NOT_START),
+        Some(helper::CONTAINER_INIT) => (init::run(parameter).map(|never| match never {}), COULD_NOT_START),
         _ => (kubelet().map(|()| 0), 1),
     };
     match result {

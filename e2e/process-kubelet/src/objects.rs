@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 
-use crate::references::{Kind, Reference};
+use crate::pod::references::{Kind, Reference};
 
 /// Contents of one Secret or ConfigMap.
 ///

@@ -1,5 +1,8 @@
 //! The volumes of a pod on disk.
 
+pub(crate) mod atomic_dir;
+pub(crate) mod files;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,10 +13,10 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Pod, PodSpec, Volume};
 
 use crate::api::{KubeletApi, Token};
-use crate::atomic_dir::AtomicDir;
-use crate::downward::Placement;
 use crate::objects::Objects;
-use crate::volume_files::Sources;
+use crate::pod::downward::Placement;
+use crate::volume::atomic_dir::AtomicDir;
+use crate::volume::files::Sources;
 
 /// The volumes of one pod: a directory for each, below a common one.
 pub(crate) struct Volumes {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 
-use crate::backoff::Backoff;
+use crate::pod::backoff::Backoff;
 
 /// How a container ended.
 #[derive(Debug, Clone, PartialEq)]

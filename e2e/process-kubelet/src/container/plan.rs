@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use k8s_openapi::api::core::v1::{Container, PodSpec};
 use serde::{Deserialize, Serialize};
 
-use crate::environment::Environment;
-use crate::volumes::Volumes;
+use crate::container::environment::Environment;
+use crate::volume::Volumes;
 
 /// The order to the helpers that make a container. It goes through pipes, never
 /// through a command line: the environment may hold secrets.

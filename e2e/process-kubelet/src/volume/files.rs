@@ -2,10 +2,10 @@
 
 use k8s_openapi::api::core::v1::{DownwardAPIVolumeFile, KeyToPath, Pod, Volume};
 
-use crate::atomic_dir::{File, Files};
-use crate::downward::{self, Placement};
 use crate::objects::{Data, Objects};
-use crate::references::Kind;
+use crate::pod::downward::{self, Placement};
+use crate::pod::references::Kind;
+use crate::volume::atomic_dir::{File, Files};
 
 /// Permissions of a file for which the pod names none.
 const DEFAULT_MODE: i32 = 0o644;

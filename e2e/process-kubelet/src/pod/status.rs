@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::lifecycle::{ContainerRecord, Exit, Phase, PodState, Role, Stage};
+use crate::pod::lifecycle::{ContainerRecord, Exit, Phase, PodState, Role, Stage};
 
 /// The conditions that a kubelet owns; others on the pod stay as they are.
 const OURS: [&str; 5] =

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{Container, Probe};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::time::Instant;
 
-use crate::probe_request::{Check, Scheme};
+use crate::container::probe_request::{Check, Scheme};
 
 /// A probe, with the defaults of Kubernetes filled in.
 #[derive(Debug, Clone, PartialEq)]

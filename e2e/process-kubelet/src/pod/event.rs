@@ -5,8 +5,8 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Pod;
 use tokio::sync::mpsc;
 
-use crate::lifecycle::Exit;
-use crate::probes::Verdict;
+use crate::container::probes::Verdict;
+use crate::pod::lifecycle::Exit;
 
 /// News for the worker of a pod.
 pub(crate) enum Event {

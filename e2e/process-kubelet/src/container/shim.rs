@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::container_plan::ContainerPlan;
+use crate::container::plan::ContainerPlan;
 use crate::helper;
 
 /// Runs the container; the result is its exit code. The plan comes by standard

@@ -16,7 +16,7 @@ use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{chdir, pivot_root};
 
-use crate::container_plan::ContainerPlan;
+use crate::container::plan::ContainerPlan;
 use crate::helper;
 use crate::mounts;
 

@@ -13,14 +13,14 @@ use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::ResourceExt as _;
 use tokio::sync::mpsc;
 
-use crate::backoff::Backoff;
-use crate::container::Running;
-use crate::lifecycle::{Phase, PodState};
-use crate::pod_event::{Event, EventSender};
-use crate::pod_resources::{PodResources, in_one_line};
-use crate::probes::Verdict;
-use crate::status;
-use crate::surroundings::Surroundings;
+use crate::container::probes::Verdict;
+use crate::container::running::Running;
+use crate::pod::backoff::Backoff;
+use crate::pod::event::{Event, EventSender};
+use crate::pod::lifecycle::{Phase, PodState};
+use crate::pod::resources::{PodResources, in_one_line};
+use crate::pod::status;
+use crate::pod::surroundings::Surroundings;
 
 /// Why the pod is being ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,20 +10,20 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
 use kube::ResourceExt as _;
 
-use crate::container::{Log, Running};
-use crate::container_plan::{self, ContainerPlan};
-use crate::environment;
+use crate::container::environment;
+use crate::container::plan::{self, ContainerPlan};
+use crate::container::probes::{self, ProbePlans};
+use crate::container::running::{Log, Running};
 use crate::images::ImageMap;
-use crate::lifecycle::StartFailure;
 use crate::network::Lease;
 use crate::objects::Objects;
-use crate::pod_event::{Event, EventSender};
-use crate::probes::{self, ProbePlans};
-use crate::references;
-use crate::sandbox::Sandbox;
-use crate::surroundings::Surroundings;
-use crate::unsupported;
-use crate::volumes::Volumes;
+use crate::pod::event::{Event, EventSender};
+use crate::pod::lifecycle::StartFailure;
+use crate::pod::references;
+use crate::pod::sandbox::Sandbox;
+use crate::pod::surroundings::Surroundings;
+use crate::pod::unsupported;
+use crate::volume::Volumes;
 
 /// Where the directories of all pods are.
 pub(crate) fn pod_directories(state: &Path) -> PathBuf {
@@ -126,7 +126,7 @@ impl PodResources {
                 let lease = Lease::take(&surroundings.pool, self.address).map_err(in_one_line)?;
                 let events = self.events.clone();
                 let on_end = move || drop(events.send(Event::SandboxEnded));
-                let hostname = container_plan::hostname(spec, &pod.name_any());
+                let hostname = plan::hostname(spec, &pod.name_any());
                 let in_memory = Volumes::in_memory(&root, spec);
                 let settings = &surroundings.settings;
                 let made = Sandbox::start(settings, hostname, in_memory, lease, on_end).await;
@@ -216,8 +216,8 @@ impl PodResources {
             return Err(StartFailure::Run("the pod has no sandbox".to_owned()));
         };
         let placement = self.surroundings.placement(sandbox.address());
-        let hostname = container_plan::hostname(spec, &pod.name_any());
-        let base = container_plan::base_environment(&hostname, &api.server);
+        let hostname = plan::hostname(spec, &pod.name_any());
+        let base = plan::base_environment(&hostname, &api.server);
         let environment = environment::of_container(pod, container, placement, objects, base)
             .map_err(StartFailure::Config)?;
         let command = environment::command_line(container, &entry.entrypoint, &environment);
@@ -230,9 +230,9 @@ impl PodResources {
             sandbox: sandbox.pid,
             kubelet: std::process::id(),
             root: self.directory.join("roots").join(&container.name),
-            files: container_plan::etc_files(spec, &hostname, placement.pod_ip, service_names),
+            files: plan::etc_files(spec, &hostname, placement.pod_ip, service_names),
             binaries,
-            mounts: container_plan::mounts(container, volumes.root()).map_err(StartFailure::Config)?,
+            mounts: plan::mounts(container, volumes.root()).map_err(StartFailure::Config)?,
             command,
             environment,
             working_directory: container.working_dir.clone().unwrap_or_else(|| "/".to_owned()),

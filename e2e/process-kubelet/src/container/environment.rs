@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Container, EnvVar, Pod};
 
-use crate::downward::{self, Placement};
 use crate::objects::{Data, Objects};
-use crate::references::Kind;
+use crate::pod::downward::{self, Placement};
+use crate::pod::references::Kind;
 
 /// Names and values, as given to the process.
 pub(crate) type Environment = BTreeMap<String, String>;

@@ -3,8 +3,8 @@
 use std::net::Ipv4Addr;
 
 use crate::api::KubeletApi;
-use crate::downward::Placement;
 use crate::network::SharedPool;
+use crate::pod::downward::Placement;
 use crate::settings::Settings;
 
 /// The kubelet, as a pod sees it.

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::helper;
 use crate::network::{Lease, hardware_address};
-use crate::pod_sandbox::{READY, SandboxPlan, cable, ip_command};
+use crate::pod::sandbox_helper::{READY, SandboxPlan, cable, ip_command};
 use crate::settings::Settings;
 
 const DEADLINE: Duration = Duration::from_secs(20);
