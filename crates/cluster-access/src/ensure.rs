@@ -10,8 +10,7 @@ use kube::core::DynamicObject;
 use crate::cluster::Cluster;
 use crate::drift::drift;
 use crate::error::{AccessError, Failure};
-use crate::established::{DefinedKind, defined_kinds};
-use crate::kinds::Rank;
+use crate::kinds::{Rank, Schema};
 use crate::ledger::{Ledger, SetDigest};
 use crate::objects::Force;
 use fleet_plan::object::{Manifest, ObjectKey};
@@ -27,9 +26,9 @@ pub struct EnsureReport {
     pub applied: Vec<ObjectKey>,
     /// How many were as declared already.
     pub unchanged: usize,
-    /// An object that cannot be written yet: its kind is not served although its definition was
-    /// applied, or the object is being deleted. The rest of its rank was written, later ranks were
-    /// not. An event of that object's definition, or of the object, is due.
+    /// An object that cannot be written yet: its kind is defined but not served, or the object is
+    /// being deleted. The rest of its rank was written, later ranks were not. An event of that
+    /// object's definition, or of the object, is due.
     pub pending: Option<ObjectKey>,
     live: HashMap<ObjectKey, DynamicObject>,
 }
@@ -38,6 +37,18 @@ impl EnsureReport {
     /// The object as the cluster answered with it, when it was read or written here.
     pub fn live(&self, key: &ObjectKey) -> Option<&DynamicObject> {
         self.live.get(key)
+    }
+
+    /// Notes an object that has to be waited for; the one of the lowest rank counts.
+    fn wait_for(&mut self, key: &ObjectKey) {
+        if self.pending.as_ref().is_none_or(|other| Rank::of(&key.resource) < Rank::of(&other.resource)) {
+            self.pending = Some(key.clone());
+        }
+    }
+
+    /// Whether what comes after this rank has to wait.
+    fn waits_at(&self, rank: Rank) -> bool {
+        self.pending.as_ref().is_some_and(|key| Rank::of(&key.resource) <= rank)
     }
 
     /// Whether every object of the set is as declared now.
@@ -64,8 +75,8 @@ impl Cluster {
     /// everything is read at once, and only what [`drift`]s is written. Writes go out rank by rank
     /// (definitions and namespaces, then what workloads need, then workloads, then custom
     /// resources), those of one rank at the same time. Objects are taken by force, except
-    /// namespaces, which others share. A custom resource whose definition is in the same set waits
-    /// for it to be served, at most for one request deadline.
+    /// namespaces, which others share. A custom resource whose kind is defined and not served yet is
+    /// waited for, at most for one request deadline.
     ///
     /// # Errors
     /// The first error in the order of the set; what was sent with it was sent. Calling again
@@ -82,12 +93,11 @@ impl Cluster {
             Presence::Unknown => self.due(set, manager, &mut report).await?,
         };
         report.unchanged = set.len() - due.len();
-        let kinds = defined_kinds(set);
         for rank in Rank::ALL {
             let batch: Vec<&Manifest> =
                 due.iter().copied().filter(|manifest| Rank::of(&manifest.key.resource) == rank).collect();
-            self.write(&batch, manager, &kinds, &mut report).await?;
-            if report.pending.is_some() {
+            self.write(&batch, manager, &mut report).await?;
+            if report.waits_at(rank) {
                 break;
             }
         }
@@ -137,7 +147,7 @@ impl Cluster {
                 continue;
             };
             if live.metadata.deletion_timestamp.is_some() {
-                report.pending = Some(manifest.key.clone());
+                report.wait_for(&manifest.key);
             } else if let Some(drift) = drift(manifest, &live, manager) {
                 tracing::debug!(object = %manifest.key, %drift, "object is not as declared");
                 due.push(manifest);
@@ -152,45 +162,40 @@ impl Cluster {
         &self,
         batch: &[&Manifest],
         manager: &str,
-        kinds: &[DefinedKind],
         report: &mut EnsureReport,
     ) -> Result<(), AccessError> {
-        let writes: Vec<_> = batch.iter().map(|manifest| self.write_one(manifest, manager, kinds)).collect();
-        let answers: Vec<Result<DynamicObject, AccessError>> =
+        let writes: Vec<_> = batch.iter().map(|manifest| self.write_one(manifest, manager)).collect();
+        let answers: Vec<Result<Option<DynamicObject>, AccessError>> =
             stream::iter(writes).buffered(AT_ONCE).collect().await;
         for (manifest, answer) in batch.iter().zip(answers) {
-            match answer {
-                Ok(live) => {
+            match answer? {
+                Some(live) => {
                     report.applied.push(manifest.key.clone());
                     report.live.insert(manifest.key.clone(), live);
                 }
-                Err(error)
-                    if matches!(error.failure(), Failure::NotServed)
-                        && kinds.iter().any(|kind| kind.defines(&manifest.key.resource)) =>
-                {
-                    report.pending = Some(manifest.key.clone());
-                }
-                Err(error) => return Err(error),
+                None => report.wait_for(&manifest.key),
             }
         }
         Ok(())
     }
 
+    /// Writes one object; `None` when its kind is defined but not served yet.
     async fn write_one(
         &self,
         manifest: &Manifest,
         manager: &str,
-        kinds: &[DefinedKind],
-    ) -> Result<DynamicObject, AccessError> {
+    ) -> Result<Option<DynamicObject>, AccessError> {
         let resource = &manifest.key.resource;
         let shared = resource.group.is_empty() && resource.kind == "Namespace";
         let force = if shared { Force::Shared } else { Force::Force };
-        let answer = self.apply(manifest, manager, force).await;
-        match (&answer, kinds.iter().find(|kind| kind.defines(resource))) {
-            (Err(error), Some(kind)) if matches!(error.failure(), Failure::NotServed) => {
-                self.apply_when_served(manifest, manager, force, kind).await
+        match self.apply(manifest, manager, force).await {
+            Err(error)
+                if matches!(error.failure(), Failure::NotServed)
+                    && Schema::of(resource) == Schema::Custom =>
+            {
+                self.apply_when_served(manifest, manager, force).await
             }
-            _ => answer,
+            answer => answer.map(Some),
         }
     }
 }
