@@ -43,6 +43,10 @@ fn collection<K: Resource<DynamicType = ()>>() -> String {
     K::url_path(&(), None)
 }
 
+fn crd_name<K: Resource<DynamicType = ()>>() -> String {
+    format!("{}.{}", K::plural(&()), K::group(&()))
+}
+
 /// The path without its namespace, and the namespace.
 fn split(path: &str) -> (String, Option<String>) {
     match path.split_once("/namespaces/") {
@@ -72,7 +76,16 @@ impl FakeApi {
     /// Installs a CRD, and serves its kind.
     pub(crate) fn install<K: Resource<DynamicType = ()>>(&self) {
         self.serve::<K>();
-        self.put::<CustomResourceDefinition>(json!({"metadata": {"name": crate::served::crd_name::<K>()}}));
+        self.put_crd::<K>("True", true);
+    }
+
+    /// Creates or changes a CRD, without serving its kind.
+    pub(crate) fn put_crd<K: Resource<DynamicType = ()>>(&self, established: &str, served: bool) {
+        self.put::<CustomResourceDefinition>(json!({
+            "metadata": {"name": crd_name::<K>()},
+            "spec": {"versions": [{"name": K::version(&()), "served": served, "schema": {}}]},
+            "status": {"conditions": [{"type": "Established", "status": established}]},
+        }));
     }
 
     /// Removes a CRD, with its objects.
@@ -84,7 +97,7 @@ impl FakeApi {
             state.objects.remove(&path);
             state.watches.retain(|watch| watch.path != path);
         }
-        self.delete::<CustomResourceDefinition>("", &crate::served::crd_name::<K>());
+        self.delete::<CustomResourceDefinition>("", &crd_name::<K>());
     }
 
     /// Creates or changes an object.

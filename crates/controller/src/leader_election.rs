@@ -116,9 +116,10 @@ impl Office {
         let timing = self.candidate.timing;
         let sent = Instant::now();
         // In office, a request may not outlast the term.
-        let latest = sent + timing.renew;
+        let latest = sent + timing.request;
         let latest = self.renewed.map_or(latest, |renewed| latest.min(renewed + timing.give_up));
-        let retry = match timeout_at(latest, self.look_and_write()).await {
+        let retry = if self.renewed.is_some() { timing.retry / 4 } else { timing.retry };
+        match timeout_at(latest, self.look_and_write()).await {
             Ok(Ok(Step::Mine)) => {
                 self.renewed = Some(sent);
                 if set(leadership, Leadership::Leader) {
@@ -139,17 +140,14 @@ impl Office {
             }
             Ok(Ok(Step::Conflict)) => {
                 debug!("somebody else has written the lease");
-                timing.retry / 10
             }
             Ok(Err(error)) => {
                 warn!(error = %error_chain(&error), "cannot read or write the lease");
-                timing.retry
             }
             Err(_) => {
                 warn!("the API server did not answer about the lease in time");
-                timing.retry
             }
-        };
+        }
         // Whether a write that failed was carried out is not known: look first.
         self.fresh = false;
         let next = Instant::now() + retry;
@@ -199,7 +197,7 @@ impl Office {
             }
             Ok::<_, kube::Error>(())
         };
-        match timeout(timing.renew, give_back).await {
+        match timeout(timing.request, give_back).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => warn!(error = %error_chain(&error), "cannot give the lease back"),
             Err(_) => warn!("cannot give the lease back: no answer in time"),

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::cache::{Cache, CacheWriter, Change, Watched};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::served::{Gate, ServedCrds, keep, watch_crds};
+use crate::served::{Gate, ServedKinds, keep, watch_crds};
 use crate::streams::{Signal, WatchStream, objects, watch_config};
 use crate::tasks::Tasks;
 use crate::wakes::{Caches, Queues, Wakes};
@@ -57,7 +57,7 @@ fn cache<K: Watched>(namespaces: &[String]) -> (Cache<K>, Vec<CacheWriter<K>>) {
 }
 
 struct Streams<'a> {
-    served: watch::Receiver<ServedCrds>,
+    served: watch::Receiver<ServedKinds>,
     connection: watch::Receiver<Client>,
     tasks: &'a Tasks,
     health: &'a Health,

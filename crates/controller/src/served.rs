@@ -1,28 +1,31 @@
 //! Streams that come and go with their CRD and with their connection.
 //!
-//! A kind that is not served is never asked for: the metadata of CRDs is watched instead, and the
-//! stream of a kind begins when its CRD exists.
+//! A kind that is not served is never asked for: CRDs are watched instead, and the stream of a kind
+//! begins when the API server says that it serves it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use k8s_openapi::ClusterResourceScope;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::core::PartialObjectMeta;
-use kube::{Api, Client, Resource, ResourceExt};
+use kube::api::ObjectMeta;
+use kube::{Api, Client, Resource};
+use serde::Deserialize;
 use tokio::sync::watch;
 
-use crate::cache::{Cache, CacheState, Change, Watched};
+use crate::cache::{Cache, CacheState, Change, Entry, Watched};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::streams::{Events, Signal, WatchStream, metadata, watch_config};
+use crate::streams::{Events, Signal, WatchStream, views, watch_config};
 use crate::tasks::Tasks;
 
-/// The names of the CRDs that a cluster has; `None` while nobody knows.
-pub type ServedCrds = Option<BTreeSet<String>>;
+/// The custom kinds that a cluster serves, as [`served_name`]; `None` while nobody knows.
+pub type ServedKinds = Option<BTreeSet<String>>;
 
-/// The name of the CRD of a kind.
+/// The name of a kind in [`ServedKinds`]: that of its CRD, and the version.
 #[must_use]
-pub fn crd_name<K: Resource<DynamicType = ()>>() -> String {
-    format!("{}.{}", K::plural(&()), K::group(&()))
+pub fn served_name<K: Resource<DynamicType = ()>>() -> String {
+    format!("{}.{}/{}", K::plural(&()), K::group(&()), K::version(&()))
 }
 
 /// What a stream waits for.
@@ -30,19 +33,97 @@ pub fn crd_name<K: Resource<DynamicType = ()>>() -> String {
 pub enum Gate {
     /// For nothing: the kind is built into Kubernetes.
     Open,
-    /// For this CRD.
-    Crd(String, watch::Receiver<ServedCrds>),
+    /// For this custom kind.
+    Custom(String, watch::Receiver<ServedKinds>),
 }
 
 impl Gate {
     /// The gate of a custom resource.
     #[must_use]
-    pub fn of<K: Resource<DynamicType = ()>>(served: &watch::Receiver<ServedCrds>) -> Self {
-        Self::Crd(crd_name::<K>(), served.clone())
+    pub fn of<K: Resource<DynamicType = ()>>(served: &watch::Receiver<ServedKinds>) -> Self {
+        Self::Custom(served_name::<K>(), served.clone())
     }
 }
 
-/// Watches which CRDs a cluster has, until the sender of `client` is dropped.
+/// What has to be known of a CRD. Everything else in it, most of all its schemas, is skipped while
+/// it is read. Metadata alone would not do: a CRD exists for a moment before it is served.
+#[derive(Debug, Clone, Deserialize)]
+struct CrdView {
+    #[serde(default)]
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: SpecView,
+    #[serde(default)]
+    status: StatusView,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct SpecView {
+    #[serde(default)]
+    versions: Vec<VersionView>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct VersionView {
+    name: String,
+    served: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct StatusView {
+    #[serde(default)]
+    conditions: Vec<ConditionView>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct ConditionView {
+    #[serde(rename = "type")]
+    type_: String,
+    status: String,
+}
+
+impl CrdView {
+    /// The names of the kinds that are served because of this CRD.
+    fn served(&self) -> impl Iterator<Item = String> {
+        let established =
+            |condition: &ConditionView| condition.type_ == "Established" && condition.status == "True";
+        let established = self.status.conditions.iter().any(established);
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        let versions = self.spec.versions.iter().filter(move |version| established && version.served);
+        versions.map(move |version| format!("{name}/{}", version.name))
+    }
+}
+
+impl Resource for CrdView {
+    type DynamicType = ();
+    type Scope = ClusterResourceScope;
+
+    fn kind((): &()) -> Cow<'_, str> {
+        CustomResourceDefinition::kind(&())
+    }
+
+    fn group((): &()) -> Cow<'_, str> {
+        CustomResourceDefinition::group(&())
+    }
+
+    fn version((): &()) -> Cow<'_, str> {
+        CustomResourceDefinition::version(&())
+    }
+
+    fn plural((): &()) -> Cow<'_, str> {
+        CustomResourceDefinition::plural(&())
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        &self.metadata
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        &mut self.metadata
+    }
+}
+
+/// Watches which custom kinds a cluster serves, until the sender of `client` is dropped.
 #[must_use]
 pub fn watch_crds(
     label: String,
@@ -50,33 +131,40 @@ pub fn watch_crds(
     tasks: &Tasks,
     health: &Health,
     metrics: &Metrics,
-) -> watch::Receiver<ServedCrds> {
+) -> watch::Receiver<ServedKinds> {
     let (served, receiver) = watch::channel(None);
     let (cache, writer) = Cache::new();
-    let forget_all_but_the_name = |crd: &mut CrdMeta| {
+    let prune = |crd: &mut CrdView| {
         crd.metadata.annotations = None;
         crd.metadata.labels = None;
     };
     let signal = move |signal| note(&served, &cache, &signal);
-    let stream = WatchStream::new(&*label, writer, forget_all_but_the_name, signal, health, metrics);
-    let connect = |client: Client| metadata::<CustomResourceDefinition>(Api::all(client), watch_config());
+    let stream = WatchStream::new(&*label, writer, prune, signal, health, metrics);
+    // CRDs are large: small pages.
+    let connect = |client: Client| views(Api::<CrdView>::all(client), watch_config().page_size(25));
     tasks.spawn(format!("watch of {label}"), keep(stream, Gate::Open, client, connect));
     receiver
 }
 
-type CrdMeta = PartialObjectMeta<CustomResourceDefinition>;
-
-fn note(served: &watch::Sender<ServedCrds>, cache: &Cache<CrdMeta>, signal: &Signal<CrdMeta>) {
+fn note(served: &watch::Sender<ServedKinds>, cache: &Cache<CrdView>, signal: &Signal<CrdView>) {
     match signal {
         Signal::State(CacheState::Ready) => {
-            served.send_replace(Some(cache.all().iter().map(|crd| crd.name_any()).collect()));
+            served.send_replace(Some(cache.all().iter().flat_map(|crd| crd.served()).collect()));
         }
         Signal::State(_) => {}
-        Signal::Changed(Change { key, after, .. }) => {
-            served.send_if_modified(|served| match (served, after) {
-                (None, _) => false,
-                (Some(names), Some(_)) => names.insert(key.name.clone()),
-                (Some(names), None) => names.remove(&key.name),
+        Signal::Changed(Change { before, after, .. }) => {
+            let names = |entry: &Option<Entry<CrdView>>| -> BTreeSet<String> {
+                let view = entry.as_ref().and_then(Entry::valid);
+                view.iter().flat_map(|crd| crd.served()).collect()
+            };
+            let (before, after) = (names(before), names(after));
+            served.send_if_modified(|served| match served {
+                Some(served) if before != after => {
+                    served.retain(|name| !before.contains(name));
+                    served.extend(after);
+                    true
+                }
+                _ => false,
             });
         }
     }
@@ -104,11 +192,11 @@ pub async fn keep<K: Watched>(
 
 /// Runs a stream while its gate is open. Ends when nobody watches the gate any more.
 async fn run<K: Watched>(stream: &mut WatchStream<K>, gate: &Gate, connect: impl Fn() -> Events<K>) {
-    let (crd, mut served) = match gate {
+    let (kind, mut served) = match gate {
         Gate::Open => match stream.run(connect).await {},
-        Gate::Crd(crd, served) => (crd, served.clone()),
+        Gate::Custom(kind, served) => (kind, served.clone()),
     };
-    let has = |served: &ServedCrds| served.as_ref().map(|names| names.contains(crd));
+    let has = |served: &ServedKinds| served.as_ref().map(|names| names.contains(kind));
     loop {
         let now = has(&served.borrow_and_update());
         let changed = match now {

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, Stream, StreamExt};
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, ResourceExt};
 use tokio::time::{Instant, sleep_until};
@@ -37,12 +37,12 @@ const STALL: Duration = Duration::from_secs(600);
 /// Failures further apart than this have nothing to do with each other.
 const UNRELATED: Duration = Duration::from_secs(120);
 
-/// The first delay is short, because a CRD is served a moment after it exists.
+/// The first delay is short: an API server may say that it serves a new kind a moment before it does.
 const BACKOFF: BackoffPolicy =
-    BackoffPolicy { first: Duration::from_millis(200), max: Duration::from_secs(30) };
+    BackoffPolicy { first: Duration::from_millis(100), max: Duration::from_secs(30) };
 
 /// From this failure in a row on it is worth a warning.
-const WARN_FROM: u32 = 4;
+const WARN_FROM: u32 = 5;
 
 /// The events of one connection to an API server, with kube's recovery inside.
 pub type Events<K> = BoxStream<'static, watcher::Result<Event<DeserializeGuard<K>>>>;
@@ -53,13 +53,10 @@ pub fn objects<K: Watched>(api: Api<DeserializeGuard<K>>, config: watcher::Confi
     watcher(api, config).boxed()
 }
 
-/// The events of a kind, of which the server sends nothing but metadata.
-///
-/// Not [`objects`] of a `PartialObjectMeta`: the guard hides from kube that metadata is enough.
-pub fn metadata<K>(api: Api<PartialObjectMeta<K>>, config: watcher::Config) -> Events<PartialObjectMeta<K>>
-where
-    K: Watched,
-{
+/// The events of a kind whose type takes every object (metadata, or a few fields of it), so that
+/// nothing has to be guarded against. What the type leaves out is skipped while reading; the guard
+/// would build all of it first, and would hide from kube that metadata is enough.
+pub fn views<K: Watched>(api: Api<K>, config: watcher::Config) -> Events<K> {
     let guarded = |event| match event {
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,

@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::ObjectMeta;
 use tokio::time::Instant;
 
-/// The times of an election. `lease > give_up > renew` has to hold.
+/// The times of an election. `lease > give_up > renew + request` has to hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     /// Others may take over when they have seen no renewal for this long.
@@ -22,8 +22,11 @@ pub struct Timing {
     /// The holder renews this often.
     pub renew: Duration,
     /// A candidate looks at the lease this often; the holder tries a failed
-    /// renewal again after this time.
+    /// renewal again after a quarter of this.
     pub retry: Duration,
+    /// How long one request may take. Shorter than `give_up` minus `renew`, so
+    /// that one request that hangs does not cost the lead.
+    pub request: Duration,
 }
 
 impl Default for Timing {
@@ -33,6 +36,7 @@ impl Default for Timing {
             give_up: Duration::from_secs(10),
             renew: Duration::from_secs(5),
             retry: Duration::from_secs(2),
+            request: Duration::from_secs(3),
         }
     }
 }
@@ -162,6 +166,7 @@ mod tests {
         give_up: Duration::from_secs(10),
         renew: Duration::from_secs(5),
         retry: Duration::from_secs(2),
+        request: Duration::from_secs(3),
     };
 
     fn wall() -> jiff::Timestamp {

@@ -24,6 +24,8 @@ struct Stored {
     writes: usize,
     /// Clients with these names get no answer.
     cut_off: Vec<&'static str>,
+    /// How many requests get no answer.
+    hanging: usize,
 }
 
 impl Server {
@@ -49,6 +51,15 @@ impl Server {
         let method = request.method().to_string();
         let body = request.into_body().collect().await.unwrap().to_bytes();
         if self.0.lock().unwrap().cut_off.contains(&client) {
+            std::future::pending::<()>().await;
+        }
+        let hangs = {
+            let mut stored = self.0.lock().unwrap();
+            let hangs = stored.hanging > 0;
+            stored.hanging = stored.hanging.saturating_sub(1);
+            hangs
+        };
+        if hangs {
             std::future::pending::<()>().await;
         }
         let mut stored = self.0.lock().unwrap();
@@ -212,4 +223,19 @@ async fn a_deleted_lease_is_made_again_without_a_change_of_leaders() {
     run_for(20 * SECOND).await;
     assert!(leader.leads());
     assert_eq!(server.holder(), "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_request_that_hangs_does_not_cost_the_lead() {
+    let server = Server::default();
+    let mut leader = Running::start(server.candidate("a"));
+    leader.until(Leadership::Leader).await;
+    for _ in 0..3 {
+        server.0.lock().unwrap().hanging = 1;
+        run_for(30 * SECOND).await;
+        assert!(leader.leads());
+    }
+    server.0.lock().unwrap().hanging = 3;
+    let lost = leader.task.await.unwrap();
+    assert!(matches!(lost, Err(LeadershipLost::NotRenewed(_))), "{lost:?}");
 }

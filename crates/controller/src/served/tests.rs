@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::ConfigMap;
+use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::json;
@@ -42,10 +42,20 @@ fn cluster(name: &str) -> serde_json::Value {
     json!({"metadata": {"name": name}, "spec": {"hubAcceptsClient": true}})
 }
 
-#[test]
-fn crds_are_named_by_plural_and_group() {
-    assert_eq!(crd_name::<ManagedCluster>(), "managedclusters.cluster.open-cluster-management.io");
-    assert_eq!(crd_name::<ConfigMap>(), "configmaps.");
+#[tokio::test(start_paused = true)]
+async fn a_crd_that_is_not_served_yet_is_waited_for() {
+    let api = FakeApi::default();
+    let bench = Bench::start(&api);
+    for (established, served) in [("False", true), ("True", false)] {
+        api.put_crd::<ManagedCluster>(established, served);
+        pass(60).await;
+        assert_eq!(bench.cache.state(), CacheState::NotServed, "{established} {served}");
+        assert_eq!(api.lists::<ManagedCluster>(), 0);
+    }
+    api.install::<ManagedCluster>();
+    pass(1).await;
+    assert_eq!(bench.cache.state(), CacheState::Ready);
+    assert_eq!(api.lists::<ManagedCluster>(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -95,9 +95,9 @@ async fn a_failing_stream_delays_no_other() {
     bench.until(121).await;
     assert_eq!(*healthy.lock().unwrap(), (1..=120).collect::<Vec<u64>>());
     assert_eq!(*broken.lock().unwrap(), [0; 0]);
-    // 0.2 s doubling to 30 s: eight failures in the first 26 s, then one per 30 s.
+    // 0.1 s doubling to 30 s: nine failures in the first 26 s, then one per 30 s.
     let errors = bench.metrics.watch_errors("broken");
-    assert!((9..=13).contains(&errors), "paced: {errors} errors in two minutes");
+    assert!((10..=14).contains(&errors), "paced: {errors} errors in two minutes");
     assert_eq!(bench.metrics.watch_errors("healthy"), 0);
     bench.until(3600).await;
     assert_eq!(bench.health.stalled(), [""; 0], "a stream that retries is alive");
@@ -115,7 +115,7 @@ async fn failures_that_have_nothing_to_do_with_each_other_do_not_add_up() {
     };
     bench.run("flaky", flaky);
     bench.until(301 * 20).await;
-    assert_eq!(bench.metrics.watch_errors("flaky"), 20, "one per 300.2 s, without growing pauses");
+    assert_eq!(bench.metrics.watch_errors("flaky"), 20, "one per 300.1 s, without growing pauses");
 }
 
 #[tokio::test(start_paused = true)]
