@@ -29,8 +29,9 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 /// Brings what the derive macros make into the form that controllers in Go
 /// have, which differs in what an API server does with it:
 ///
-/// - Nothing is nullable. The API server then drops a `null` instead of storing
-///   it, so `null` and absent are the same, for rules too.
+/// - Nothing is nullable. The API server then never stores a `null`: where there
+///   is a default it takes that instead, elsewhere it refuses. So a rule that
+///   asks whether a field is there need not think of `null`.
 /// - The default of an object is `{}`; its fields have their own defaults. Each
 ///   default stands in one place.
 /// - Line breaks of the source are not part of a description.

@@ -1,5 +1,8 @@
 //! The one-word phases that `kubectl get` shows.
 //!
+//! In the status types, `schemars(with = …)` keeps a field's own description:
+//! the schema of an optional enum would take that of the enum.
+//!
 //! A phase is derived from the conditions and never read back to decide
 //! anything; it exists because scripts wait for it.
 

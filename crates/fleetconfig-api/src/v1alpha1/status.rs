@@ -18,6 +18,7 @@ pub struct FleetConfigStatus {
     pub observed_generation: Option<i64>,
     /// One word for the state: Initializing, Running, Unhealthy or Deleting.
     #[serde(default, deserialize_with = "crate::phase::known", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "FleetConfigPhase")]
     pub phase: Option<FleetConfigPhase>,
     /// The state in detail. The fleet is healthy when every condition has its wantStatus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +66,7 @@ pub struct SpokeState {
     pub name: String,
     /// One word for the state: Joining, Running, Unhealthy or Deleting.
     #[serde(default, deserialize_with = "crate::phase::known", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SpokePhase")]
     pub phase: Option<SpokePhase>,
     /// Name of the spoke's ManagedCluster on the hub.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -124,6 +124,7 @@ pub struct HubStatus {
     pub observed_generation: Option<i64>,
     /// One word for the state: Initializing, Running, Unhealthy or Deleting.
     #[serde(default, deserialize_with = "crate::phase::known", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "HubPhase")]
     pub phase: Option<HubPhase>,
     /// The state in detail. The hub is healthy when every condition has its wantStatus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

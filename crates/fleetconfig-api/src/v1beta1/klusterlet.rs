@@ -47,6 +47,7 @@ pub struct Klusterlet {
     pub source: Option<OcmSource>,
     /// How add-on agents get their credentials for the hub: csr or token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AddOnAuthType")]
     pub addon_kube_client_registration_auth: Option<AddOnAuthType>,
     /// How long add-on agents' tokens live, in seconds. Used by token; 0 means OCM's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -166,6 +166,7 @@ pub struct SpokeStatus {
     pub observed_generation: Option<i64>,
     /// One word for the state: Joining, Running, Unhealthy or Deleting.
     #[serde(default, deserialize_with = "crate::phase::known", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SpokePhase")]
     pub phase: Option<SpokePhase>,
     /// The state in detail. The spoke is healthy when every condition has its wantStatus.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -201,6 +201,7 @@ impl Default for SpokeRegistrationConfig {
 pub struct AddOnKubeClientDriver {
     /// The way: csr or token.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "AddOnAuthType")]
     pub auth_type: Option<AddOnAuthType>,
     /// Settings of token.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -8,9 +8,9 @@
     reason = "the whole crate is tests; clippy.toml opens only functions marked as such"
 )]
 
-mod crd_files;
 mod fixture;
 mod fixtures;
+mod generated;
 mod schema;
 mod structural;
 mod upstream;

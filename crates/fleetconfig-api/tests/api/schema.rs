@@ -24,6 +24,21 @@ fn kubectl_explain_has_an_answer_for_every_field() {
     }
 }
 
+#[test]
+fn an_optional_enum_is_explained_by_its_field() {
+    for (plural, path, start) in [
+        ("hubs", "status.phase", "One word for the state"),
+        ("spokes", "status.phase", "One word for the state"),
+        ("fleetconfigs", "status.phase", "One word for the state"),
+        ("fleetconfigs", "status.spokes[].phase", "One word for the state"),
+        ("spokes", "spec.klusterlet.addonKubeClientRegistrationAuth", "How add-on agents get"),
+    ] {
+        let schema = at(crate::schema_of_kind(plural), path).unwrap();
+        let description = schema["description"].as_str().unwrap();
+        assert!(description.starts_with(start), "{plural} {path}: {description}");
+    }
+}
+
 fn explain(schema: &Value, path: &str, missing: &mut Vec<String>) {
     if schema["description"].as_str().is_none_or(|text| text.trim().is_empty()) {
         missing.push(path.to_owned());
