@@ -1,9 +1,11 @@
 //! The operator's process: command line, logs, TLS provider, connection, signals.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use fleetconfig_controller::backoff::BackoffPolicy;
 use fleetconfig_controller::cli::Cli;
 use fleetconfig_controller::leader_election::Timing;
 use fleetconfig_controller::operator::{self, Election, Settings};
@@ -50,7 +52,13 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         cli.leader_election.then(|| Election { lease: cli.lease_name, namespace, timing: Timing::default() });
     let settings = Settings {
         namespaces: cli.namespaces,
-        limits: Limits { concurrency: cli.concurrency.into(), ..Limits::default() },
+        limits: Limits {
+            concurrency: cli.concurrency.into(),
+            // Users mend a Secret or start an API server and look; nobody waits five minutes for
+            // the operator to notice.
+            backoff: BackoffPolicy { max: Duration::from_secs(30), ..BackoffPolicy::default() },
+            ..Limits::default()
+        },
         election,
         identity,
         http_address: cli.http_address,

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::manifests::inventory::label_value;
+
 /// Longest prefix of a Spoke's name that fits into a derived managed-cluster name of 63 characters.
 const DERIVED_PREFIX: usize = 54;
 
@@ -70,8 +72,10 @@ pub enum NameClash {
 /// When the name belongs to another Spoke, or two clusters claim to be this Spoke's.
 pub fn managed_cluster_name(question: NameQuestion<'_>) -> Result<String, NameClash> {
     let NameQuestion { namespace, name, resolved, declared, clusters } = question;
+    // The owner label holds no more than a label value.
+    let label = label_value(name);
     let ours =
-        |cluster: &NamedCluster| cluster.owner.as_ref().is_some_and(|(ns, n)| ns == namespace && n == name);
+        |cluster: &NamedCluster| cluster.owner.as_ref().is_some_and(|(ns, n)| ns == namespace && *n == label);
     let choice = if let Some(fixed) = resolved.or(declared) {
         fixed.to_owned()
     } else {
@@ -89,7 +93,7 @@ pub fn managed_cluster_name(question: NameQuestion<'_>) -> Result<String, NameCl
     };
     match clusters.iter().find(|cluster| cluster.name == choice) {
         Some(NamedCluster { owner: Some((owner_namespace, owner_name)), .. })
-            if (owner_namespace.as_str(), owner_name.as_str()) != (namespace, name) =>
+            if (owner_namespace.as_str(), owner_name.as_str()) != (namespace, label.as_str()) =>
         {
             Err(NameClash::Owned {
                 cluster: choice,

@@ -24,8 +24,10 @@ pub(crate) async fn observe(cluster: &Cluster, agent_namespace: &str) -> Result<
         credential: None,
         endpoint: None,
     };
-    // The kind comes before everything else that is written on a spoke: without it there is nothing.
-    let Some(klusterlets) = klusterlets else { return Ok(seen) };
+    // Without a Klusterlet no agent runs that a new bootstrap Secret could disturb.
+    if klusterlets.is_empty() {
+        return Ok(seen);
+    }
     for klusterlet in &klusterlets {
         if klusterlet.name_any() == objects::KLUSTERLET {
             seen.klusterlet = Some(reduce(klusterlet));
@@ -42,11 +44,13 @@ pub(crate) async fn observe(cluster: &Cluster, agent_namespace: &str) -> Result<
     Ok(seen)
 }
 
-/// The Klusterlets of the cluster; `None` when it does not know the kind.
-async fn klusterlets(cluster: &Cluster) -> Result<Option<Vec<Klusterlet>>, AccessError> {
+/// The Klusterlets of the cluster; none when it does not know the kind.
+async fn klusterlets(cluster: &Cluster) -> Result<Vec<Klusterlet>, AccessError> {
     match cluster.list::<Klusterlet>(None, &ListParams::default()).await {
-        Ok(all) => Ok(Some(all)),
-        Err(error) if matches!(error.failure(), Failure::NotServed | Failure::NotFound { .. }) => Ok(None),
+        Ok(all) => Ok(all),
+        Err(error) if matches!(error.failure(), Failure::NotServed | Failure::NotFound { .. }) => {
+            Ok(Vec::new())
+        }
         Err(error) => Err(error),
     }
 }

@@ -1,13 +1,16 @@
 //! A FleetConfig: make its Hub and Spokes, sum them up, take them away again.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cluster_access::{Failure, Force, Manifest, ObjectKey, PropagationPolicy};
 use fleet_plan::compose::children::{Children, compose, hub_name, is_child};
-use fleet_plan::compose::rollup::{Blocked, LiveChildren, status};
+use fleet_plan::compose::rollup::{Blocked, LiveChildren, status, tells_the_same};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use fleetconfig_api::{Reason, names};
+use jiff::{SignedDuration, Timestamp};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
@@ -22,11 +25,17 @@ const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
 /// Reconciles FleetConfigs.
 pub struct FleetReconciler {
     shared: Arc<Shared>,
+    /// When each FleetConfig's status was last written, by UID.
+    told: Mutex<HashMap<String, Timestamp>>,
 }
+
+/// How long a change of mere wording in a status may wait for more of its kind: the spokes of a
+/// fleet move together, and each would cause a write of its own.
+const GATHER: SignedDuration = SignedDuration::from_secs(5);
 
 impl FleetReconciler {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, told: Mutex::default() }
     }
 
     fn live(&self, fleet: &FleetConfig) -> (Option<Arc<Hub>>, Vec<Arc<Spoke>>) {
@@ -135,12 +144,28 @@ impl FleetReconciler {
         fleet: &FleetConfig,
         pass: &Pass,
         blocked: Option<&Blocked>,
-    ) -> Result<(), ReconcileError> {
+    ) -> Result<Next, ReconcileError> {
         let (hub, spokes) = self.live(fleet);
         let children = LiveChildren { hub: hub.as_deref(), spokes: &spokes, blocked };
         let new = status(fleet, children, pass.now);
-        self.shared.write_status(fleet, fleet.status.as_ref(), &new).await?;
-        Ok(())
+        let uid = fleet.uid().unwrap_or_default();
+        if fleet.status.as_ref().is_some_and(|old| *old != new && tells_the_same(old, &new)) {
+            let last = self.told().get(&uid).copied();
+            let waited = last.map_or(GATHER, |last| pass.now.duration_since(last));
+            if let Ok(rest) = Duration::try_from(GATHER - waited)
+                && !rest.is_zero()
+            {
+                return Ok(Next::After(rest));
+            }
+        }
+        if self.shared.write_status(fleet, fleet.status.as_ref(), &new).await?.is_some() {
+            self.told().insert(uid, pass.now);
+        }
+        Ok(Next::Await)
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -152,19 +177,17 @@ impl Reconcile<FleetConfig> for FleetReconciler {
             if !fleet.finalizers().iter().any(|present| present == names::FINALIZER_CLEANUP) {
                 return Ok(Next::Await);
             }
-            self.report(&fleet, pass, None).await?;
+            let next = self.report(&fleet, pass, None).await?;
             self.remove(&fleet, hub.as_ref(), &spokes).await?;
-            return Ok(Next::Await);
+            return Ok(next);
         }
         self.shared.add_finalizer(&fleet, names::FINALIZER_CLEANUP).await?;
         if fleet.spec.paused == Some(true) {
-            self.report(&fleet, pass, None).await?;
-            return Ok(Next::Await);
+            return self.report(&fleet, pass, None).await;
         }
         let blocked = self.make(&fleet).await?;
         self.prune(&fleet, &spokes).await?;
-        self.report(&fleet, pass, blocked.as_ref()).await?;
-        Ok(Next::Await)
+        self.report(&fleet, pass, blocked.as_ref()).await
     }
 
     async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {

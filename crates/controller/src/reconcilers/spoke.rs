@@ -6,6 +6,7 @@ use cluster_access::ClusterUid;
 use fleet_plan::conditions::{holds, merge};
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
+use fleet_plan::manifests::inventory::label_value;
 use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::plan::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
@@ -86,8 +87,7 @@ impl SpokeReconciler {
             );
             return Err((Reason::HubNotFound, message));
         };
-        let not_yet =
-            || (Reason::HubNotReady, format!("waiting for Hub {}/{}", reference.namespace, reference.name));
+        let not_yet = || (Reason::HubNotReady, format!("waiting for Hub {} to take spokes", reference.name));
         let open = self.shared.open_hub(&ObjectRef::from_obj(&*hub)).ok_or_else(not_yet)?;
         let uid = ClusterUid::from(open.cluster_uid.clone());
         let view = self.shared.runtime.hub_watches.view(&uid).ok_or_else(not_yet)?;
@@ -126,7 +126,9 @@ impl SpokeReconciler {
         let known = match self.ready_hub(spoke) {
             Ok(known) => known,
             Err((reason, message)) => {
-                return Report::said(waiting_for_hub(reason, &message, resolved(spoke).map(str::to_owned)));
+                // A declared name needs no look at the hub; it is written with the first status.
+                let name = resolved(spoke).or(spoke.spec.managed_cluster_name.as_deref());
+                return Report::said(waiting_for_hub(reason, &message, name.map(str::to_owned)));
             }
         };
         let name = match Self::name(spoke, &known.view) {
@@ -219,6 +221,10 @@ impl SpokeReconciler {
             self.shared.event(spoke, true, Reason::LeftoversOnSpoke, &message);
             return None;
         };
+        if Self::is_anothers(spoke, &known.view, name) {
+            // This Spoke lost the name to another one and never did anything under it.
+            return None;
+        }
         if !known.view.is_known() {
             let message = "waiting for the watches of the hub".to_owned();
             return Some(Report::said(fleet_plan::spoke::removal::waiting(Reason::HubNotReady, message)));
@@ -253,6 +259,15 @@ impl SpokeReconciler {
             }
             Err(error) => Some(Report::error(error, Some(name.to_owned()))),
         }
+    }
+
+    /// Whether the ManagedCluster of that name carries the owner labels of another Spoke.
+    fn is_anothers(spoke: &Spoke, view: &HubView, name: &str) -> bool {
+        let cluster = view.managed_clusters.get(&ObjectRef::new(name));
+        let owner = cluster.and_then(|cluster| named(&cluster).owner);
+        owner.is_some_and(|(namespace, owner)| {
+            Some(&namespace) != spoke.namespace().as_ref() || owner != label_value(&spoke.name_any())
+        })
     }
 
     /// ManifestWorks in the cluster's namespace that belong to no add-on.

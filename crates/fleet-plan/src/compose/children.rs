@@ -1,5 +1,6 @@
 //! The Hub and the Spokes that a FleetConfig stands for.
 
+use fleetconfig_api::names;
 use fleetconfig_api::v1alpha1::{self, FleetConfig, HubSection, SpokeEntry};
 use fleetconfig_api::v1beta1::{self, CleanupConfig, Hub, HubRef, HubSpec, Spoke, SpokeSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
@@ -77,6 +78,8 @@ fn metadata(fleet: &FleetConfig, name: &str) -> ObjectMeta {
         name: Some(name.to_owned()),
         namespace: fleet.metadata.namespace.clone(),
         owner_references: Some(vec![owner_reference(fleet)]),
+        // The same for both kinds. Made with the object, so that it needs no write of its own.
+        finalizers: Some(vec![names::FINALIZER_HUB_CLEANUP.to_owned()]),
         ..ObjectMeta::default()
     }
 }

@@ -4,6 +4,9 @@ use fleetconfig_api::reason::Reason;
 
 use super::facts::{ClusterManagerSeen, Webhooks};
 
+/// What is said until OCM's operator has something to say.
+pub(super) const STARTING: &str = "OCM is being installed on the hub";
+
 /// The state of a hub's control plane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ControlPlane {
@@ -43,7 +46,7 @@ impl ControlPlane {
     /// The state in words.
     pub fn message(&self) -> String {
         match self {
-            Self::Absent => "the ClusterManager is not there yet".to_owned(),
+            Self::Absent => STARTING.to_owned(),
             Self::Progressing { message } | Self::Degraded { message } => message.clone(),
             Self::WebhooksPending { message: None } => {
                 "OCM is rolled out; its webhooks are being asked".to_owned()
@@ -72,12 +75,14 @@ pub fn control_plane(manager: Option<&ClusterManagerSeen>, webhooks: &Webhooks) 
     }
     match condition("Applied") {
         Some(applied) if applied.status == "True" => {}
-        Some(applied) => return progressing(format!("{}: {}", applied.reason, applied.message)),
+        Some(applied) => return progressing(format!("OCM applies the hub's objects: {}", applied.reason)),
         None => return progressing("the cluster-manager operator has not reported yet".to_owned()),
     }
     match condition("Progressing") {
         Some(rolling) if rolling.status == "False" => {}
-        Some(rolling) => return progressing(format!("{}: {}", rolling.reason, rolling.message)),
+        Some(rolling) => {
+            return progressing(format!("OCM rolls out the hub's components: {}", rolling.reason));
+        }
         None => return progressing("the cluster-manager operator has not reported progress yet".to_owned()),
     }
     for kind in ["HubRegistrationDegraded", "HubPlacementDegraded"] {

@@ -6,7 +6,7 @@ use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::HubStatus;
 
 use super::facts::{Claim, HubFacts};
-use super::judge::{ControlPlane, control_plane};
+use super::judge::{ControlPlane, STARTING, control_plane};
 use crate::conditions::{Draft, Standing};
 use crate::endpoint::hub_endpoint;
 use crate::object::Manifest;
@@ -216,7 +216,7 @@ pub fn failing(refusal: Refusal) -> HubVerdict {
 
 /// What to say about a hub whose watch has not told yet what is there.
 pub fn waiting_for_watch() -> HubVerdict {
-    let message = "reading what the hub's cluster holds".to_owned();
+    let message = STARTING.to_owned();
     let standing = Standing::Progressing { reason: Reason::HubInitializing, message };
     not_initialized(standing, HubPhase::Initializing)
 }

@@ -300,7 +300,7 @@ fn spoke_steps(
         }
         None => None,
     };
-    let bare = seen.klusterlet.is_none() && seen.bootstrap.is_none() && seen.credential.is_none();
+    let bare = seen.klusterlet.is_none() && seen.other_klusterlets.is_empty();
     let presence = if bare { Presence::Absent } else { Presence::Unknown };
     let mut steps = Vec::new();
     let ensure = |part: &str, manifests: Vec<Manifest>, presence| Step::Ensure {

@@ -1,0 +1,90 @@
+//! Every scenario by name.
+
+use std::pin::Pin;
+
+use anyhow::Result;
+
+use crate::scenarios::{bad_input, detach, idle, install, killed, leak, remote_hub, walks};
+
+/// When a scenario runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// With every change.
+    Gate,
+    /// Before an issue is called done.
+    Full,
+}
+
+impl std::fmt::Display for Tier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Gate => "gate",
+            Self::Full => "full",
+        })
+    }
+}
+
+type Body = fn() -> Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// A promise and how it is proven.
+pub(crate) struct Scenario {
+    /// Its name, which begins with what it is about.
+    pub(crate) name: &'static str,
+    /// When it runs.
+    pub(crate) tier: Tier,
+    /// The promise in a sentence.
+    pub(crate) promise: &'static str,
+    /// The proof.
+    pub(crate) body: Body,
+}
+
+macro_rules! scenarios {
+    ($($name:literal, $tier:ident, $promise:literal, $body:expr;)+) => {
+        /// Every scenario, in the order in which they run.
+        pub(crate) const ALL: &[Scenario] = &[$(Scenario {
+            name: $name,
+            tier: Tier::$tier,
+            promise: $promise,
+            body: || Box::pin($body),
+        }),+];
+    };
+}
+
+scenarios! {
+    "install-crds", Gate, "the CRDs are accepted by a real API server, and judge every fixture as they should",
+        install::crds();
+    "join-one-cluster", Gate, "walk 1: one cluster becomes hub and spoke at once",
+        walks::one_cluster();
+    "join-two-clusters", Gate, "walk 2: a hub and a second cluster become a fleet; never Unhealthy; works arrive; the kubeconfig may go",
+        walks::two_clusters();
+    "join-leaked-token", Gate, "a leaked bootstrap token gets no certificate for, and changes nothing of, any other cluster",
+        leak::token();
+    "join-bad-input", Gate, "each bad input is a condition that says what to change, heals when it is mended, and disturbs nobody else",
+        bad_input::all();
+    "join-killed", Gate, "an operator killed at random moments converges to one identity per cluster",
+        killed::at_random_moments(20);
+    "detach-fleet", Gate, "deleting a FleetConfig detaches its spokes, removes its hub, and leaves what it says",
+        detach::fleet();
+    "detach-foreign-objects", Full, "a hub with clusters and works of others is not removed",
+        detach::foreign_objects();
+    "join-idle", Full, "nothing to do means nothing written, for three minutes",
+        idle::three_minutes();
+    "join-remote-hub", Full, "a Hub may be another cluster than the one that holds the Hub object",
+        remote_hub::joins();
+    "join-dead-spoke", Full, "a dead spoke delays nobody",
+        walks::dead_spoke();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_say_what_they_are_about() {
+        let areas = ["join-", "addon-", "detach-", "upgrade-", "sweep-", "install-"];
+        for (index, scenario) in ALL.iter().enumerate() {
+            assert!(areas.iter().any(|area| scenario.name.starts_with(area)), "{}", scenario.name);
+            assert!(ALL[..index].iter().all(|other| other.name != scenario.name), "{}", scenario.name);
+        }
+    }
+}

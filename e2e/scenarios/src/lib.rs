@@ -1,1 +1,0 @@
-//! What users are promised, proven on the test bed.

@@ -1,0 +1,44 @@
+//! Nothing to do means nothing written.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use jiff::Timestamp;
+
+use super::prove;
+use crate::fixtures::{FLEET, TWO_CLUSTERS, example};
+use crate::world::{RUNNING, World};
+
+/// How long nothing may be written.
+const QUIET: Duration = Duration::from_secs(180);
+
+/// Looks at the audit logs of three minutes after Running.
+pub(crate) async fn three_minutes() -> Result<()> {
+    prove(World::new(&["spoke1"]).await?, async |world| {
+        world.offer_spoke("spoke", "spoke1").await?;
+        world.start_operator().await?;
+        world.apply(&example(TWO_CLUSTERS)?).await?;
+        world.until_running(FLEET, RUNNING).await?;
+        // The pass that reported Running may still revoke the last bootstrap account.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let since = Timestamp::now();
+        tokio::time::sleep(QUIET).await;
+        for cluster in ["hub", "spoke1"] {
+            let writes = world.writes(cluster, since)?;
+            ensure!(writes.is_empty(), "{cluster} was written to although nothing changed: {writes:#?}");
+        }
+        // A restart finds everything in order and writes nothing either.
+        world.operator()?.kill()?;
+        let since = Timestamp::now();
+        world.start_operator().await?;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        for cluster in ["hub", "spoke1"] {
+            let mut writes = world.writes(cluster, since)?;
+            // Asking the webhooks is a dry run.
+            writes.retain(|write| !write.contains("fleetconfig-webhook-probe"));
+            ensure!(writes.is_empty(), "{cluster} was written to after a restart: {writes:#?}");
+        }
+        Ok(())
+    })
+    .await
+}
