@@ -18,6 +18,7 @@
 //! has; [`tls_probe`] does not and says so.)
 
 mod certificates;
+mod classify;
 mod cluster;
 mod deletion;
 mod drift;

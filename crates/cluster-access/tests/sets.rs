@@ -343,7 +343,7 @@ async fn what_does_not_carry_our_labels_stays() {
         .unwrap();
     let role = operator()[4].key.clone();
     let report = cluster.delete_set(std::slice::from_ref(&role), &labels()).await.unwrap();
-    assert_eq!(report.foreign, [role.clone()]);
+    assert_eq!(report.foreign, std::slice::from_ref(&role));
     let unlabelled = cluster.delete_set(&keys(&operator()), &[]).await.unwrap();
     assert_eq!(unlabelled.foreign.len(), 7, "without labels nothing is ours");
     assert!(order(&server, Verb::Delete).is_empty());
