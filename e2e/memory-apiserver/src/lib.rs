@@ -27,6 +27,7 @@ mod apply;
 mod change;
 mod clock;
 mod cluster;
+pub mod conformance;
 mod direct;
 mod faults;
 mod http;

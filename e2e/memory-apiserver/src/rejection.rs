@@ -64,6 +64,16 @@ impl Cause {
         Self { reason: "FieldValueNotSupported".into(), message, field: field.into() }
     }
 
+    pub(crate) fn too_long(field: impl Into<String>, limit: u64) -> Self {
+        let message = format!("Too long: may not be more than {limit} bytes");
+        Self { reason: "FieldValueTooLong".into(), message, field: field.into() }
+    }
+
+    pub(crate) fn too_many(field: impl Into<String>, count: usize, limit: u64) -> Self {
+        let message = format!("Too many: {count}: must have at most {limit} items");
+        Self { reason: "FieldValueTooMany".into(), message, field: field.into() }
+    }
+
     pub(crate) fn wrong_type(field: impl Into<String>, value: &Value, detail: &str) -> Self {
         let message = format!("Invalid value: {value}: {detail}");
         Self { reason: "FieldValueTypeInvalid".into(), message, field: field.into() }

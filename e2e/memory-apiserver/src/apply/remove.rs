@@ -28,12 +28,12 @@ fn inner(value: &Value, fields: &FieldSet, at: At<'_>) -> Option<Value> {
                     continue;
                 }
                 let value = match fields.below(&step) {
-                    Some(below) => inner(value, below, at.field_or_any(name)),
-                    None => Some(value.clone()),
+                    // What was emptied this way stays as null, which is not the same as gone: its
+                    // owners keep it.
+                    Some(below) => inner(value, below, at.field_or_any(name)).unwrap_or_default(),
+                    None => value.clone(),
                 };
-                if let Some(value) = value {
-                    left.insert(name.clone(), value);
-                }
+                left.insert(name.clone(), value);
             }
             (!left.is_empty()).then_some(Value::Object(left))
         }

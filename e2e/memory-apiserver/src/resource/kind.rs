@@ -2,7 +2,12 @@
 
 use std::borrow::Cow;
 
-use crate::{apply::FieldSet, object::Object, rejection::GroupResource, schema::Schema};
+use crate::{
+    apply::FieldSet,
+    object::Object,
+    rejection::GroupResource,
+    schema::{Schema, apply_defaults},
+};
 
 /// Where the objects of a kind are kept, whatever the version they are read in.
 pub(crate) type ResourceId = GroupResource;
@@ -122,9 +127,15 @@ impl ResourceKind {
         }
     }
 
-    /// The object as this version shows it.
+    /// The object as this version shows it. A default that is younger than the object shows, too.
     pub(crate) fn present(&self, object: &Object) -> Object {
         let mut object = object.clone();
+        if self.custom {
+            let at = self.schema.root();
+            for (name, value) in &mut object.content {
+                apply_defaults(value, at.field_or_any(name));
+            }
+        }
         object.content.insert("apiVersion".into(), self.api_version().into());
         object.content.insert("kind".into(), self.kind.clone().into());
         object

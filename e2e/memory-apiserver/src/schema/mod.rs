@@ -3,22 +3,22 @@
 //! One representation serves the built-in kinds (from k8s-openapi) and custom ones (from the
 //! schema in their CRD).
 
-mod blank;
 mod default;
 mod parse;
 mod prune;
 mod rules;
+mod structs;
 mod validate;
 
 use std::{collections::BTreeMap, sync::Arc, sync::LazyLock};
 
 use serde_json::Value;
 
-pub(crate) use blank::blank;
 pub(crate) use default::apply_defaults;
 pub(crate) use parse::{Dialect, Parser};
-pub(crate) use prune::prune;
+pub(crate) use prune::{drop_nulls, prune};
 pub(crate) use rules::RULES;
+pub(crate) use structs::with_structs;
 pub(crate) use validate::{type_error, validate};
 
 /// Index of a node in its schema.

@@ -14,6 +14,21 @@ pub(crate) fn prune(value: &mut Value, at: At<'_>, dialect: Dialect) -> Vec<Stri
     dropped
 }
 
+/// Removes nulls for fields that can neither be null nor have a default. This is how nulls in a
+/// custom object are read.
+pub(crate) fn drop_nulls(value: &mut Value, at: At<'_>) {
+    match value {
+        Value::Object(fields) => fields.retain(|name, value| {
+            let Some(place) = at.field(name) else { return true };
+            let kept = !value.is_null() || place.node.nullable || place.node.default.is_some();
+            drop_nulls(value, place);
+            kept
+        }),
+        Value::Array(items) => items.iter_mut().for_each(|item| drop_nulls(item, at.item())),
+        _ => {}
+    }
+}
+
 fn walk(value: &mut Value, at: At<'_>, dialect: Dialect, path: &mut String, dropped: &mut Vec<String>) {
     let length = path.len();
     match value {

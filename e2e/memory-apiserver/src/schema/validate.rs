@@ -93,13 +93,14 @@ fn check(value: &Value, limits: &Limits, path: &str, causes: &mut Vec<Cause>) {
         causes.push(Cause::unsupported(path, value, &limits.one_of));
     }
     let mut complain = |detail: String| causes.push(Cause::invalid(path, value, &detail));
+    let mut excess = Vec::new();
     let beyond = |count: usize, limit: Option<u64>| limit.filter(|limit| count as u64 > *limit);
     let short = |count: usize, limit: Option<u64>| limit.filter(|limit| (count as u64) < *limit);
     match value {
         Value::String(text) => {
             let length = text.chars().count();
             if let Some(limit) = beyond(length, limits.max_length) {
-                complain(format!("{path} in body should be at most {limit} chars long"));
+                excess.push(Cause::too_long(path, limit));
             }
             if let Some(limit) = short(length, limits.min_length) {
                 complain(format!("{path} in body should be at least {limit} chars long"));
@@ -121,7 +122,7 @@ fn check(value: &Value, limits: &Limits, path: &str, causes: &mut Vec<Cause>) {
         }
         Value::Array(items) => {
             if let Some(limit) = beyond(items.len(), limits.max_items) {
-                complain(format!("{path} in body should have at most {limit} items"));
+                excess.push(Cause::too_many(path, items.len(), limit));
             }
             if let Some(limit) = short(items.len(), limits.min_items) {
                 complain(format!("{path} in body should have at least {limit} items"));
@@ -129,11 +130,12 @@ fn check(value: &Value, limits: &Limits, path: &str, causes: &mut Vec<Cause>) {
         }
         Value::Object(fields) => {
             if let Some(limit) = beyond(fields.len(), limits.max_properties) {
-                complain(format!("{path} in body should have at most {limit} properties"));
+                excess.push(Cause::too_many(path, fields.len(), limit));
             }
         }
         Value::Null | Value::Bool(_) => {}
     }
+    causes.extend(excess);
 }
 
 fn fits(value: &Value, kind: Kind) -> bool {

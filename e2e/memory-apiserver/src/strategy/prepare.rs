@@ -6,6 +6,7 @@ use crate::{
     cluster::{Call, Cluster},
     object::{Object, fields_of, texts},
     resource::Generation,
+    strategy::defaults,
 };
 
 /// Prepares a new object.
@@ -23,6 +24,8 @@ pub(crate) fn create(cluster: &mut Cluster, call: &Call<'_>, object: &mut Object
     }
     match kind.kind.as_str() {
         "Namespace" => {
+            // The name may have been made up since the defaults were filled in.
+            defaults::apply(kind, object);
             object.section("spec").insert("finalizers".into(), json!(["kubernetes"]));
             object.content.insert("status".into(), json!({"phase": "Active"}));
         }
@@ -210,13 +213,23 @@ fn request_status(subresource: &str, now: &str, current: &Object, new: &mut Obje
     if subresource == "approval" {
         let conditions = new.at(&["status", "conditions"]).cloned();
         keep(current, new, "status");
-        if let Some(conditions) = conditions {
-            new.section("status").insert("conditions".into(), conditions);
-        }
+        match conditions {
+            Some(conditions) => new.section("status").insert("conditions".into(), conditions),
+            None => new.section("status").remove("conditions"),
+        };
     }
     let before = current.at(&["status", "conditions"]).and_then(Value::as_array).cloned().unwrap_or_default();
     let conditions = new.section("status").get_mut("conditions").and_then(Value::as_array_mut);
     for condition in conditions.into_iter().flatten() {
+        let decision = condition.get("type").cloned();
+        let decided = before.iter().find(|old| old.get("type") == decision.as_ref());
+        if subresource == "status"
+            && matches!(decision.as_ref().and_then(Value::as_str), Some("Approved" | "Denied"))
+            && let Some(decided) = decided
+        {
+            *condition = decided.clone();
+            continue;
+        }
         let condition = fields_of(condition);
         let same = before
             .iter()

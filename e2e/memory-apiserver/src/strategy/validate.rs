@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Annotations may not take more than this together.
-const MAX_ANNOTATIONS: usize = 256 * 1024;
+const MAX_ANNOTATIONS: u64 = 256 * 1024;
 
 /// Everything that is wrong with a new object.
 pub(crate) fn create(kind: &ResourceKind, object: &Object) -> Vec<Cause> {
@@ -78,12 +78,8 @@ fn metadata(object: &Object) -> Vec<Cause> {
     let annotations = object.metadata.get("annotations").and_then(Value::as_object);
     let size = |(key, value): (&String, &Value)| key.len() + value.as_str().map_or(0, str::len);
     let total: usize = annotations.into_iter().flatten().map(size).sum();
-    if total > MAX_ANNOTATIONS {
-        causes.push(Cause {
-            reason: "FieldValueTooLong".into(),
-            message: format!("Too long: may not be more than {MAX_ANNOTATIONS} bytes"),
-            field: "metadata.annotations".into(),
-        });
+    if total as u64 > MAX_ANNOTATIONS {
+        causes.push(Cause::too_long("metadata.annotations", MAX_ANNOTATIONS));
     }
     for finalizer in object.finalizers() {
         if !is_label_key(finalizer) {
@@ -118,11 +114,33 @@ fn content(kind: &ResourceKind, object: &Object) -> Vec<Cause> {
         return causes;
     }
     match kind.kind.as_str() {
+        "ConfigMap" | "Secret" => causes.extend(keys(object)),
         "CustomResourceDefinition" => causes.extend(definition(object)),
         "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" => causes.extend(selector(object)),
         _ => {}
     }
     causes
+}
+
+/// The keys of ConfigMaps and Secrets become file names.
+fn keys(object: &Object) -> Vec<Cause> {
+    let sections = ["data", "binaryData"].into_iter();
+    let keys = sections.flat_map(|section| {
+        let fields = object.content.get(section).and_then(Value::as_object);
+        fields.into_iter().flatten().map(move |(key, _)| (section, key))
+    });
+    let fits = |key: &str| {
+        (1..=253).contains(&key.len())
+            && key != "."
+            && !key.starts_with("..")
+            && key.chars().all(|character| character.is_ascii_alphanumeric() || "-_.".contains(character))
+    };
+    keys.filter(|(_, key)| !fits(key))
+        .map(|(section, key)| {
+            let detail = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
+            Cause::invalid(format!("{section}[{key}]"), &Value::from(key.as_str()), detail)
+        })
+        .collect()
 }
 
 fn definition(crd: &Object) -> Vec<Cause> {

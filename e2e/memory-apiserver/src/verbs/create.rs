@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{decode, present};
+use super::{author::Author, decode, present};
 use crate::{
-    apply::{Managers, Writer, managers_of, track},
+    apply::managers_of,
     cluster::{Call, Cluster},
     http::Reply,
     lifecycle, names,
     object::Object,
     rejection::Rejection,
-    schema::blank,
     strategy,
 };
 
@@ -31,7 +30,8 @@ pub(crate) fn create(
     call: &Call<'_>,
     mut object: Object,
 ) -> Result<Arc<Object>, Rejection> {
-    let managers = owned_by_caller(cluster, call, &object);
+    let nothing = decode::empty(&call.kind);
+    let managers = Author::new(cluster, call).track(&nothing, &object, managers_of(&object));
     managers.write(&mut object);
     store(cluster, call, object)
 }
@@ -50,7 +50,8 @@ pub(crate) fn store(
     }
     namespace_accepts(cluster, call, object.name())?;
     if kind.custom && !lifecycle::crd::accepts(cluster, kind) {
-        return Err(Rejection::method_not_allowed());
+        let detail = "create not allowed while custom resource definition is terminating";
+        return Err(Rejection::forbidden(&call.what(), object.name(), detail));
     }
     let uid = cluster.next_uid();
     object.set_meta("uid", &uid);
@@ -70,24 +71,6 @@ pub(crate) fn store(
         return Err(Rejection::already_exists(&call.what(), object.name(), detail));
     }
     Ok(cluster.store.put(&kind.id(), object))
-}
-
-fn owned_by_caller(cluster: &Cluster, call: &Call<'_>, object: &Object) -> Managers {
-    let ignored = call.kind.ignored(call.subresource);
-    let api_version = call.kind.api_version();
-    let time = cluster.clock.stamp();
-    let writer = Writer {
-        name: call.manager(),
-        api_version: &api_version,
-        subresource: call.subresource,
-        time: &time,
-        ignored: &ignored,
-    };
-    let at = call.kind.schema.root();
-    let new = object.to_value_unmanaged();
-    // A struct of a built-in kind is there, empty, before anybody writes; one of a custom kind not.
-    let live = if call.kind.custom { decode::empty(&call.kind).to_value() } else { blank(&new, at) };
-    track(&live, &new, at, managers_of(object), &writer)
 }
 
 fn generate_name(cluster: &mut Cluster, call: &Call<'_>, object: &mut Object) {

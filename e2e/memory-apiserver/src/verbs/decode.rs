@@ -7,7 +7,7 @@ use crate::{
     object::{Fields, Object},
     rejection::{Cause, Rejection},
     resource::ResourceKind,
-    schema::{Dialect, apply_defaults, prune, type_error},
+    schema::{Dialect, apply_defaults, drop_nulls, prune, type_error},
     strategy,
 };
 
@@ -30,47 +30,63 @@ pub(crate) fn body(call: &Call<'_>) -> Result<Value, Rejection> {
 /// # Errors
 /// When the kind is wrong, a built-in kind has a wrong type in it, or (with `strict`) fields are
 /// unknown.
-pub(crate) fn object(value: Value, kind: &ResourceKind, strict: bool) -> Result<Object, Rejection> {
+pub(crate) fn object(mut value: Value, kind: &ResourceKind, strict: bool) -> Result<Object, Rejection> {
+    let said = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let (api_version, name) = (kind.api_version(), &kind.kind);
-    let said = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (said_version, said_kind) = (said("apiVersion"), said("kind"));
     let other = |said: &str, expected: &str| !said.is_empty() && said != expected;
-    if other(&said_version, &api_version) || other(&said_kind, name) {
+    if other(said("apiVersion"), &api_version) || other(said("kind"), name) {
         return Err(Rejection::bad_request(format!(
-            "{said_kind} in version \"{said_version}\" cannot be handled as a {name} in version \"{api_version}\""
+            "{} in version \"{}\" cannot be handled as a {name} in version \"{api_version}\"",
+            said("kind"),
+            said("apiVersion")
         )));
     }
-    let dialect = if kind.custom { Dialect::Custom } else { Dialect::BuiltIn };
-    let at = kind.schema.root();
-    let metadata = value.get("metadata").filter(|_| kind.custom);
-    let misfit = match dialect {
-        Dialect::BuiltIn => type_error(&value, at, ""),
-        // The rest of a custom object is validated later, and then it is invalid, not unreadable.
-        Dialect::Custom => {
-            metadata.and_then(|value| type_error(value, at.field_or_any("metadata"), "metadata"))
-        }
-    };
-    if let Some(misfit) = misfit {
+    if let Some(misfit) = misfit(&value, kind) {
         return Err(Rejection::bad_request(format!(
             "{name} in version \"{}\" cannot be handled as a {name}: {misfit}",
             kind.version
         )));
     }
-    let mut value = value;
-    let mut dropped = prune(&mut value, at, dialect);
-    if let Some(metadata) = value.get_mut("metadata").filter(|_| kind.custom) {
-        dropped.extend(prune(metadata, at.field_or_any("metadata"), Dialect::BuiltIn));
+    if kind.custom {
+        drop_nulls(&mut value, kind.schema.root());
     }
+    let (object, dropped) = complete(value, kind)?;
     if strict && !dropped.is_empty() {
         let list: Vec<String> = dropped.iter().map(|path| format!("unknown field \"{path}\"")).collect();
         return Err(Rejection::bad_request(format!("strict decoding error: {}", list.join(", "))));
     }
+    Ok(object)
+}
+
+/// As [`object`], for the result of an apply, which was checked already and keeps its nulls.
+pub(crate) fn applied(value: Value, kind: &ResourceKind) -> Result<Object, Rejection> {
+    complete(value, kind).map(|(object, _)| object)
+}
+
+/// What cannot be read at all. The content of a custom object can always be read; whether it fits
+/// is a question of its validity.
+fn misfit(value: &Value, kind: &ResourceKind) -> Option<String> {
+    let at = kind.schema.root();
+    if !kind.custom {
+        return type_error(value, at, "");
+    }
+    type_error(value.get("metadata")?, at.field_or_any("metadata"), "metadata")
+}
+
+/// Drops unknown fields, whose paths are returned too, and fills in defaults.
+fn complete(mut value: Value, kind: &ResourceKind) -> Result<(Object, Vec<String>), Rejection> {
+    let at = kind.schema.root();
+    let dialect = if kind.custom { Dialect::Custom } else { Dialect::BuiltIn };
+    let mut dropped = prune(&mut value, at, dialect);
+    if let Some(metadata) = value.get_mut("metadata").filter(|_| kind.custom) {
+        dropped.extend(prune(metadata, at.field_or_any("metadata"), Dialect::BuiltIn));
+    }
     apply_defaults(&mut value, at);
     let mut object = Object::from_value(value).map_err(Rejection::bad_request)?;
-    object.content.insert("apiVersion".into(), api_version.into());
-    object.content.insert("kind".into(), name.clone().into());
+    object.content.insert("apiVersion".into(), kind.api_version().into());
+    object.content.insert("kind".into(), kind.kind.clone().into());
     strategy::defaults::apply(kind, &mut object);
-    Ok(object)
+    Ok((object, dropped))
 }
 
 /// As [`object`], for the result of a patch: what does not fit is an invalid patch.

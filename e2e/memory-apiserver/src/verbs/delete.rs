@@ -85,12 +85,15 @@ pub(crate) fn one(cluster: &mut Cluster, call: &Call<'_>) -> Result<Reply, Rejec
     match delete(cluster, &call.kind, &object, &options) {
         Outcome::Held(object) => Ok(present::reply(200, call, &object)),
         Outcome::Gone(object) if call.kind.returns_deleted => Ok(present::reply(200, call, &object)),
-        Outcome::Gone(object) => Ok(Reply::ok(json!({
-            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-            "details": {
-                "name": object.name(), "group": call.kind.group, "kind": call.kind.plural, "uid": object.uid(),
-            },
-        }))),
+        Outcome::Gone(object) => {
+            let mut details = json!({"name": object.name(), "kind": call.kind.plural, "uid": object.uid()});
+            if let Some(details) = details.as_object_mut().filter(|_| !call.kind.group.is_empty()) {
+                details.insert("group".into(), call.kind.group.clone().into());
+            }
+            Ok(Reply::ok(json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
+            })))
+        }
     }
 }
 

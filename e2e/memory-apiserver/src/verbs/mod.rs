@@ -1,5 +1,6 @@
 //! What the server does with objects.
 
+pub(crate) mod author;
 pub(crate) mod create;
 pub(crate) mod decode;
 pub(crate) mod delete;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use json_patch::PatchOperation;
+use json_patch::{AddOperation, PatchOperation, ReplaceOperation};
 use serde_json::Value;
 
-use super::{create, decode, present, update};
+use super::{author::Author, create, decode, present, update};
 use crate::{
-    apply::{self, ApplyError, Conflict, Managers, Writer, managers_of, track},
+    apply::{ApplyError, Conflict, Managers, Writer, managers_of},
     cluster::{Call, Cluster},
     http::Reply,
     object::Object,
@@ -56,16 +56,25 @@ pub(crate) fn transform(call: &Call<'_>, mut value: Value) -> Result<Value, Reje
     let operations: Vec<PatchOperation> = serde_json::from_value(patch)
         .map_err(|error| Rejection::bad_request(format!("error decoding patch: {error}")))?;
     for operation in operations {
-        // As in Kubernetes, "test is null" also holds where nothing is.
-        if let PatchOperation::Test(test) = &operation
-            && test.value.is_null()
-            && value.pointer(test.path.as_str()).is_none()
-        {
-            continue;
-        }
+        let Some(operation) = lenient(operation, &value) else { continue };
         json_patch::patch(&mut value, &[operation]).map_err(|_| Rejection::unprocessable())?;
     }
     Ok(value)
+}
+
+/// Where the library that Kubernetes uses is laxer than RFC 6902: "test is null" holds where nothing
+/// is, and "replace" adds a field that is not there. `None` when there is nothing to do.
+fn lenient(operation: PatchOperation, value: &Value) -> Option<PatchOperation> {
+    match operation {
+        PatchOperation::Test(test) if test.value.is_null() && value.pointer(test.path.as_str()).is_none() => {
+            None
+        }
+        PatchOperation::Replace(replace) if value.pointer(replace.path.as_str()).is_none() => {
+            let ReplaceOperation { path, value } = replace;
+            Some(PatchOperation::Add(AddOperation { path, value }))
+        }
+        operation => Some(operation),
+    }
 }
 
 fn apply_patch(cluster: &mut Cluster, call: &Call<'_>) -> Result<(u16, Arc<Object>), Rejection> {
@@ -87,24 +96,16 @@ fn apply_patch(cluster: &mut Cluster, call: &Call<'_>) -> Result<(u16, Arc<Objec
     if current.is_none() && !call.subresource.is_empty() {
         return Err(call.not_found());
     }
-    let (ignored, time) = (call.kind.ignored(call.subresource), cluster.clock.stamp());
-    let writer = Writer {
-        name: call.manager(),
-        api_version: &api_version,
-        subresource: call.subresource,
-        time: &time,
-        ignored: &ignored,
-    };
+    let author = Author::new(cluster, call);
     let live = current.as_ref().map_or_else(|| decode::empty(&call.kind), |found| call.kind.present(found));
     let managers = match &current {
-        Some(_) => known_managers(call, &live, &writer),
+        Some(_) => known_managers(call, &live, &author),
         None => Managers::default(),
     };
     let force = call.request.query.flag("force");
-    let at = call.kind.schema.root();
-    let applied = apply::apply(&live.to_value_unmanaged(), &config, at, managers, &writer, force);
+    let applied = author.apply(&live, &config, managers, force);
     let (new, managers) = applied.map_err(|error| refuse(&api_version, kind, error))?;
-    let mut new = decode::object(new, &call.kind, false)?;
+    let mut new = decode::applied(new, &call.kind)?;
     managers.write(&mut new);
     if current.is_none() && !new.uid().is_empty() {
         let detail = format!(
@@ -123,14 +124,13 @@ fn apply_patch(cluster: &mut Cluster, call: &Call<'_>) -> Result<(u16, Arc<Objec
 
 /// The owners of an object. What nobody owns when somebody applies for the first time is given to
 /// an owner of that name, as in Kubernetes.
-fn known_managers(call: &Call<'_>, live: &Object, writer: &Writer<'_>) -> Managers {
+fn known_managers(call: &Call<'_>, live: &Object, author: &Author<'_>) -> Managers {
     let managers = managers_of(live);
     if !managers.is_empty() {
         return managers;
     }
-    let first = Writer { name: "before-first-apply", ..writer.clone() };
-    let empty = decode::empty(&call.kind).to_value();
-    track(&empty, &live.to_value_unmanaged(), call.kind.schema.root(), managers, &first)
+    let first = Writer { name: "before-first-apply", ..author.writer() };
+    author.track_as(&first, &decode::empty(&call.kind), live, managers)
 }
 
 fn refuse(api_version: &str, kind: &str, error: ApplyError) -> Rejection {

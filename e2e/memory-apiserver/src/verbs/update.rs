@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{create, decode, present};
+use super::{author::Author, create, decode, present};
 use crate::{
-    apply::{Managers, Writer, managers_of, reset_requested, track},
+    apply::{Managers, managers_of, reset_requested},
     cluster::{Call, Cluster},
     http::Reply,
     object::Object,
@@ -52,17 +52,7 @@ pub(crate) fn change(
         // Nobody is known to own anything, so nobody begins to by a mere update.
         managers
     } else {
-        let (ignored, time) = (call.kind.ignored(call.subresource), cluster.clock.stamp());
-        let api_version = call.kind.api_version();
-        let writer = Writer {
-            name: call.manager(),
-            api_version: &api_version,
-            subresource: call.subresource,
-            time: &time,
-            ignored: &ignored,
-        };
-        let at = call.kind.schema.root();
-        track(&live.to_value_unmanaged(), &new.to_value_unmanaged(), at, managers, &writer)
+        Author::new(cluster, call).track(&live, &new, managers)
     };
     managers.write(&mut new);
     finish(cluster, call, current, new)
