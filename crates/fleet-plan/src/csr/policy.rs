@@ -13,6 +13,10 @@ use super::request::AgentRequest;
 /// Usages that OCM's agent asks for.
 const USAGES: [&str; 3] = ["client auth", "digital signature", "key encipherment"];
 
+/// The API server cuts a `generateName`, which the agent fills with the cluster's name and a hyphen, to
+/// this many bytes before it appends five of its own.
+const MAX_GENERATED_PREFIX: usize = 58;
+
 /// Keys of `spec.extra` of a token that is bound to a pod or a node. The tokens handed to agents are
 /// bound to neither.
 const BOUND_TOKEN_KEYS: [&str; 4] = [
@@ -249,14 +253,12 @@ fn check_terms(csr: &CsrFacts, expected: &Expected) -> Result<(), Refusal> {
             format!("labelled for add-on {}; expected no add-on", quoted(addon)),
         ));
     }
-    if !csr.name.strip_prefix(&expected.cluster).is_some_and(|rest| rest.starts_with('-')) {
+    let generated = format!("{}-", expected.cluster);
+    let prefix = generated.get(..MAX_GENERATED_PREFIX).unwrap_or(&generated);
+    if !csr.name.starts_with(prefix) {
         return Err((
             RefusalReason::Name,
-            format!(
-                "named {}; a name that begins with {} was expected",
-                quoted(&csr.name),
-                quoted(&format!("{}-", expected.cluster))
-            ),
+            format!("named {}; expected a name that begins with {}", quoted(&csr.name), quoted(prefix)),
         ));
     }
     if csr.signer_name != CLIENT_SIGNER {

@@ -205,7 +205,8 @@ proptest! {
         suffix in "[a-z0-9]{5}",
     ) {
         let mut csr = good();
-        csr.name = format!("{cluster}-{suffix}");
+        // As the API server makes a name of the agent's `generateName`.
+        csr.name = format!("{cluster}-").chars().take(58).chain(suffix.chars()).collect();
         csr.username = format!("system:serviceaccount:fleet-bootstrap:{cluster}");
         csr.labels.insert("open-cluster-management.io/cluster-name".into(), cluster.clone());
         csr.usages = usages;
