@@ -51,16 +51,14 @@ impl Gate {
 struct CrdView {
     #[serde(default)]
     metadata: ObjectMeta,
-    #[serde(default)]
-    spec: SpecView,
-    #[serde(default)]
-    status: StatusView,
+    spec: Option<SpecView>,
+    status: Option<StatusView>,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+/// Lists may be missing, and they may be `null`: that is how Go writes those that are empty.
+#[derive(Debug, Clone, Deserialize)]
 struct SpecView {
-    #[serde(default)]
-    versions: Vec<VersionView>,
+    versions: Option<Vec<VersionView>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -69,10 +67,9 @@ struct VersionView {
     served: bool,
 }
 
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 struct StatusView {
-    #[serde(default)]
-    conditions: Vec<ConditionView>,
+    conditions: Option<Vec<ConditionView>>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -85,11 +82,14 @@ struct ConditionView {
 impl CrdView {
     /// The names of the kinds that are served because of this CRD.
     fn served(&self) -> impl Iterator<Item = String> {
-        let established =
-            |condition: &ConditionView| condition.type_ == "Established" && condition.status == "True";
-        let established = self.status.conditions.iter().any(established);
+        let conditions = self.status.as_ref().and_then(|status| status.conditions.as_ref());
+        let established = conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition.type_ == "Established" && condition.status == "True");
         let name = self.metadata.name.as_deref().unwrap_or_default();
-        let versions = self.spec.versions.iter().filter(move |version| established && version.served);
+        let versions = self.spec.as_ref().and_then(|spec| spec.versions.as_ref());
+        let versions = versions.into_iter().flatten().filter(move |version| established && version.served);
         versions.map(move |version| format!("{name}/{}", version.name))
     }
 }

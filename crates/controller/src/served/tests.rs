@@ -17,6 +17,7 @@ struct Bench {
     client: watch::Sender<Client>,
     tasks: Tasks,
     health: Health,
+    metrics: Metrics,
 }
 
 impl Bench {
@@ -30,7 +31,7 @@ impl Bench {
         let connect = |client| objects(Api::<DeserializeGuard<ManagedCluster>>::all(client), watch_config());
         let gate = Gate::of::<ManagedCluster>(&served);
         tasks.spawn("clusters", keep(stream, gate, connection, connect));
-        Self { cache, client, tasks, health }
+        Self { cache, client, tasks, health, metrics }
     }
 }
 
@@ -46,6 +47,14 @@ fn cluster(name: &str) -> serde_json::Value {
 async fn a_crd_that_is_not_served_yet_is_waited_for() {
     let api = FakeApi::default();
     let bench = Bench::start(&api);
+    // As a CRD is at first: nothing is decided yet.
+    api.put::<CustomResourceDefinition>(json!({
+        "metadata": {"name": "managedclusters.cluster.open-cluster-management.io"},
+        "spec": {"versions": [{"name": "v1", "served": true}]},
+        "status": {"acceptedNames": {"plural": "", "kind": ""}, "conditions": null, "storedVersions": null},
+    }));
+    pass(1).await;
+    assert_eq!(bench.metrics.watch_errors("crds"), 0);
     for (established, served) in [("False", true), ("True", false)] {
         api.put_crd::<ManagedCluster>(established, served);
         pass(60).await;
