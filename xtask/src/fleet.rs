@@ -29,9 +29,12 @@ impl Up {
     }
 }
 
-/// Stops what runs detached.
+/// Stops the fleet of `up`, and a bed of `bed up --detach`.
 pub(crate) fn down() -> Result<()> {
-    bed(&["down".to_owned()])
+    for name in ["up", "bed"] {
+        bed(&["down".to_owned(), format!("--name={name}")])?;
+    }
+    Ok(())
 }
 
 /// Runs the bed's own command line.

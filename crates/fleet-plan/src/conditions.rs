@@ -123,6 +123,15 @@ pub fn merge(previous: &[Condition], drafts: &[Draft], generation: i64, now: Tim
         .collect()
 }
 
+/// As [`merge`], keeping the conditions that the drafts do not speak of: what was true of an object
+/// before its deletion began stays readable while it goes.
+pub fn overlay(previous: &[Condition], drafts: &[Draft], generation: i64, now: Timestamp) -> Vec<Condition> {
+    let mut all = merge(previous, drafts, generation, now);
+    let spoken_of = |kind: &str| drafts.iter().any(|draft| draft.kind == kind);
+    all.extend(previous.iter().filter(|condition| !spoken_of(&condition.type_)).cloned());
+    all
+}
+
 /// Whether a condition list says that the type holds.
 pub fn holds(conditions: &[Condition], kind: &str) -> bool {
     conditions.iter().any(|condition| condition.type_ == kind && condition.status == ConditionStatus::True)

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:?}");
+            eprintln!("{error:#}");
             ExitCode::FAILURE
         }
     }
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 fn run() -> Result<()> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,bed=info"))
+        .with_env_filter(tracing_subscriber::EnvFilter::new("warn,bed=info,kube_client=off"))
         .with_writer(std::io::stderr)
         .init();
     rustls::crypto::aws_lc_rs::default_provider()

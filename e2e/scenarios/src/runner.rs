@@ -61,7 +61,7 @@ impl Run {
                     passed += 1;
                 }
                 Err(error) => {
-                    println!("{:<28} FAILED after {seconds:.1} s\n{error:?}", scenario.name);
+                    println!("{:<28} FAILED after {seconds:.1} s\n{error:#}", scenario.name);
                     memory.passed.remove(scenario.name);
                     failed.push(scenario.name);
                 }

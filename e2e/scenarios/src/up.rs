@@ -18,6 +18,9 @@ use serde_json::json;
 use crate::fixtures::{FLEET, NAMESPACE, TWO_CLUSTERS, example, remote};
 use crate::world::World;
 
+/// Name of the bed, by which `cargo xtask down` finds it.
+const BED: &str = "up";
+
 /// How long the fleet may take.
 const DEADLINE: Duration = Duration::from_secs(300);
 
@@ -48,7 +51,7 @@ impl Up {
         let names: Vec<String> = (1..=self.spokes).map(|number| format!("spoke{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut world = tokio::select! {
-            world = World::new(&names) => world?,
+            world = World::named(BED, &names) => world?,
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 bail!("stopped before the clusters were up");

@@ -182,9 +182,7 @@ impl Reconcile<FleetConfig> for FleetReconciler {
             return Ok(next);
         }
         self.shared.add_finalizer(&fleet, names::FINALIZER_CLEANUP).await?;
-        if fleet.spec.paused == Some(true) {
-            return self.report(&fleet, pass, None).await;
-        }
+        // A paused FleetConfig still hands its specs on, because that is how its children are paused.
         let blocked = self.make(&fleet).await?;
         self.prune(&fleet, &spokes).await?;
         self.report(&fleet, pass, blocked.as_ref()).await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cluster_access::ClusterUid;
-use fleet_plan::conditions::{holds, merge};
+use fleet_plan::conditions::{holds, merge, overlay};
 use fleet_plan::hub::facts::{Owner, ValuesText};
 use fleet_plan::hub::plan::{HubVerdict, Refusal, failing, paused};
 use fleet_plan::plan::Wake;
@@ -18,6 +18,7 @@ use kube::runtime::reflector::ObjectRef;
 use spoke_joiner::SpokeJoiner;
 
 use super::access::Opened;
+use super::report::recheck;
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::{HubConnection, HubView};
@@ -221,12 +222,14 @@ impl HubReconciler {
 
     async fn report(&self, hub: &Hub, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
         let Report { verdict, cluster_uid, next, error } = report;
+        let next = recheck(&verdict.conditions, next);
         let old = hub.status.clone().unwrap_or_default();
+        let conditions = if hub.metadata.deletion_timestamp.is_some() { overlay } else { merge };
         let generation = hub.metadata.generation.unwrap_or_default();
         let new = HubStatus {
             observed_generation: Some(generation),
             phase: Some(verdict.phase),
-            conditions: merge(&old.conditions, &verdict.conditions, generation, pass.now),
+            conditions: conditions(&old.conditions, &verdict.conditions, generation, pass.now),
             cluster_uid: cluster_uid.or(old.cluster_uid),
             bundle_version: verdict.bundle_version.or(old.bundle_version),
             api_server: verdict.api_server.or(old.api_server),

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cluster_access::{AccessError, ObjectKey};
 use fleet_plan::conditions::{Draft, Standing, merge};
@@ -31,6 +32,24 @@ where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
 {
     ObjectKey::namespaced::<K>(object.namespace().unwrap_or_default(), object.name_any())
+}
+
+/// How soon something is looked at again that hangs on an object which nobody watches.
+const RECHECK: Duration = Duration::from_secs(20);
+
+/// When to look again at what was said: a reason that a change of another object would end is
+/// looked at again by itself, because that object is not watched.
+pub(super) fn recheck(drafts: &[Draft], next: Next) -> Next {
+    let elsewhere = [
+        Reason::ValuesSourceMissing,
+        Reason::ValuesInvalid,
+        Reason::HubAlreadyClaimed,
+        Reason::ManagedClusterNameTaken,
+    ];
+    let waits = drafts
+        .iter()
+        .any(|draft| draft.kind == condition::STALLED && draft.holds && elsewhere.contains(&draft.reason));
+    if waits && next == Next::Await { Next::After(RECHECK) } else { next }
 }
 
 /// An access error as the end of a pass.

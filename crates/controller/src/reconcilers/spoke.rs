@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cluster_access::ClusterUid;
-use fleet_plan::conditions::{holds, merge};
+use fleet_plan::conditions::{holds, merge, overlay};
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
@@ -21,6 +21,7 @@ use ocm_api::names::labels;
 use spoke_joiner::{Detachment, SpokeError, SpokePass};
 
 use super::hub::next;
+use super::report::recheck;
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::HubView;
@@ -280,13 +281,15 @@ impl SpokeReconciler {
 
     async fn report(&self, spoke: &Spoke, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
         let Report { verdict, next, error } = report;
+        let next = recheck(&verdict.conditions, next);
         let old = spoke.status.clone().unwrap_or_default();
+        let conditions = if spoke.metadata.deletion_timestamp.is_some() { overlay } else { merge };
         let generation = spoke.metadata.generation.unwrap_or_default();
         let hub_uid = self.known_hub(spoke).ok().map(|known| known.open.cluster_uid.clone());
         let new = SpokeStatus {
             observed_generation: Some(generation),
             phase: Some(verdict.phase),
-            conditions: merge(&old.conditions, &verdict.conditions, generation, pass.now),
+            conditions: conditions(&old.conditions, &verdict.conditions, generation, pass.now),
             managed_cluster_name: verdict.cluster_name.or(old.managed_cluster_name),
             cluster_uid: verdict.cluster_uid.or(old.cluster_uid),
             hub_cluster_uid: hub_uid.or(old.hub_cluster_uid),

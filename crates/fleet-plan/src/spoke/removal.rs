@@ -1,5 +1,7 @@
 //! Letting a spoke go: hub side first while its agent still works, then the spoke's own side.
 
+use std::time::Duration;
+
 use fleetconfig_api::condition;
 use fleetconfig_api::names;
 use fleetconfig_api::phase::SpokePhase;
@@ -15,6 +17,9 @@ use super::plan::{DesiredSpoke, SpokeVerdict};
 use crate::conditions::{Draft, Standing};
 use crate::object::{Manifest, ObjectKey};
 use crate::plan::{Step, Target, Wake};
+
+/// How soon a spoke that does not answer is tried again; it sends no event when it does.
+const RETRY: Duration = Duration::from_secs(15);
 
 /// The hub's side of a spoke that leaves.
 #[derive(Clone, Debug, Default)]
@@ -93,7 +98,7 @@ pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval
         SpokeSide::Seen(seen) => seen,
         SpokeSide::Unreachable(failure) if is_passing(failure) && facts.elapsed < facts.patience => {
             let message = format!("the spoke's cluster cannot be reached: {}", failure.message);
-            return working(steps, failure.reason, message, true, Wake::OnEvent);
+            return working(steps, failure.reason, message, true, Wake::After(RETRY));
         }
         SpokeSide::Unreachable(failure) => {
             let leftovers = vec![format!(
