@@ -27,9 +27,27 @@ pub(crate) const MAX_CLUSTERS: usize = 62;
 pub(crate) struct BedRange(u8);
 
 impl BedRange {
-    /// All ranges, in the order in which they are tried.
-    pub(crate) fn candidates() -> impl Iterator<Item = Self> {
+    fn all() -> impl Iterator<Item = Self> {
         (FIRST_RANGE..FIRST_RANGE + RANGES).map(Self)
+    }
+
+    /// The ranges that a machine with these routes can give to a bed, in the
+    /// order in which they are to be tried. A range of which a part is in use
+    /// is out; one that only lies within a wider route (a VPN often takes all of
+    /// 10.0.0.0/8) is a last resort, because a bed then hides a part of that.
+    pub(crate) fn candidates(routes: &[Network]) -> Vec<Self> {
+        let (mut ranges, mut covered) = (Vec::new(), Vec::new());
+        for range in Self::all() {
+            let network = range.network();
+            let mut overlapping = routes.iter().filter(|route| route.overlaps(network)).peekable();
+            if overlapping.peek().is_none() {
+                ranges.push(range);
+            } else if overlapping.all(|route| route.prefix < network.prefix) {
+                covered.push(range);
+            }
+        }
+        ranges.append(&mut covered);
+        ranges
     }
 
     fn base(self) -> u32 {
@@ -125,7 +143,7 @@ mod tests {
 
     #[test]
     fn clusters_of_a_bed_share_no_address_with_each_other_the_bridge_or_the_host() {
-        let range = BedRange::candidates().next().unwrap();
+        let range = BedRange::all().next().unwrap();
         let mut taken = vec![
             Network { address: range.bridge(), prefix: 32 },
             Network { address: range.host(), prefix: 32 },
@@ -142,10 +160,24 @@ mod tests {
 
     #[test]
     fn ranges_of_two_beds_are_disjoint() {
-        let ranges: Vec<_> = BedRange::candidates().collect();
+        let ranges: Vec<_> = BedRange::all().collect();
         for (at, range) in ranges.iter().enumerate() {
             assert!(ranges.iter().skip(at + 1).all(|other| !other.network().overlaps(range.network())));
         }
+    }
+
+    #[test]
+    fn a_range_in_use_is_out_and_one_within_a_wider_route_comes_last() {
+        let first = |routes: &[&str]| {
+            let routes: Vec<_> = routes.iter().map(|route| network(route)).collect();
+            BedRange::candidates(&routes).first().map(|range| range.network().to_string())
+        };
+        assert_eq!(first(&["192.168.0.0/16"]).as_deref(), Some("10.213.0.0/16"));
+        assert_eq!(first(&["10.213.7.0/24", "10.214.0.0/16"]).as_deref(), Some("10.215.0.0/16"));
+        assert_eq!(first(&["10.212.0.0/14"]).as_deref(), Some("10.216.0.0/16"));
+        assert_eq!(first(&["10.0.0.0/8", "10.213.7.1"]).as_deref(), Some("10.214.0.0/16"));
+        let everything: Vec<_> = BedRange::all().map(BedRange::network).collect();
+        assert_eq!(BedRange::candidates(&everything), []);
     }
 
     #[test]

@@ -16,12 +16,11 @@ use tokio::{
 };
 
 use crate::{
-    addresses::BedRange,
     binaries::Binaries,
     cluster::Cluster,
     control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
     namespaces::{enter_command, require_privileges, supervisor_command},
-    network,
+    network::{self, Cable},
     options::{BedOptions, Image},
     state::{BedDirectory, BedRecord, beds_root, write_private},
     supervisor::SupervisorClient,
@@ -41,7 +40,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(60 * 60);
 /// the process ends that holds it, however that happens.
 pub struct Bed {
     directory: BedDirectory,
-    range: BedRange,
+    cable: Cable,
     supervisor: SupervisorClient,
     clusters: BTreeMap<String, Cluster>,
     /// The `unshare` around the supervisor, if this process started it. Its
@@ -80,9 +79,9 @@ impl Bed {
 
         // Until everything is up it ends with us, detached or not.
         let child = start_supervisor(&directory, &supervisor).await?;
-        let range = network::connect(&supervisor).await?;
-        directory.write_record(&BedRecord { range, clusters: Vec::new() })?;
-        let mut bed = Self { range, directory, supervisor, clusters: BTreeMap::new(), owned: Some(child) };
+        let cable = network::connect(&supervisor).await?;
+        directory.write_record(&BedRecord { cable: cable.clone(), clusters: Vec::new() })?;
+        let mut bed = Self { cable, directory, supervisor, clusters: BTreeMap::new(), owned: Some(child) };
         bed.start_clusters(&options.clusters, &binaries, options.kubelet).await?;
         if options.detached {
             bed.supervisor.detach().await?;
@@ -102,7 +101,7 @@ impl Bed {
         }
         let record = directory.read_record()?;
         let mut bed =
-            Self { range: record.range, directory, supervisor, clusters: BTreeMap::new(), owned: None };
+            Self { cable: record.cable, directory, supervisor, clusters: BTreeMap::new(), owned: None };
         let processes = bed.supervisor.status().await?;
         for (index, name) in record.clusters.iter().enumerate() {
             let kubelet = Component::Kubelet.process_of(name);
@@ -147,7 +146,7 @@ impl Bed {
         binaries: &Binaries,
         kubelet: bool,
     ) -> Result<Cluster> {
-        let addresses = self.range.cluster(index)?;
+        let addresses = self.cable.range.cluster(index)?;
         let plane = ControlPlane { bed: &self.directory, cluster: name, index, addresses, binaries };
         plane.write_files()?;
         network::add_cluster(&self.supervisor, addresses).await?;
@@ -164,8 +163,14 @@ impl Bed {
     }
 
     async fn open_cluster(&self, name: &str, index: usize, has_node: bool) -> Result<Cluster> {
-        Cluster::open(name, &self.directory, self.range.cluster(index)?, self.supervisor.clone(), has_node)
-            .await
+        Cluster::open(
+            name,
+            &self.directory,
+            self.cable.range.cluster(index)?,
+            self.supervisor.clone(),
+            has_node,
+        )
+        .await
     }
 
     /// The cluster of this name.
@@ -191,7 +196,7 @@ impl Bed {
 
     /// The address at which the bed's apiservers and pods reach this host.
     pub fn host_address(&self) -> std::net::Ipv4Addr {
-        self.range.host()
+        self.cable.range.host()
     }
 
     /// The state of each process of a cluster, in words.
@@ -231,7 +236,7 @@ impl Bed {
         }
         let end = Instant::now() + NAMESPACE_LIMIT;
         // The kernel takes a network namespace down a moment after its last process.
-        while first_process.is_there() || network::is_connected(self.range).await {
+        while first_process.is_there() || self.cable.is_there().await? {
             if Instant::now() >= end {
                 bail!("the bed in {} was told to end but is still there", self.directory.path().display());
             }

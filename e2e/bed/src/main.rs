@@ -8,7 +8,7 @@
 
 mod commands;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Result;
 use bed::{BedDirectory, supervisor::supervise};
@@ -65,7 +65,7 @@ impl Which {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("bed=info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -73,13 +73,24 @@ fn main() -> Result<()> {
         .without_time()
         .with_target(false)
         .init();
-    let cli = Cli::parse();
-    if matches!(cli.command, Command::Up(_)) {
+    match start(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that `Debug` would add: a missing
+            // prerequisite is one sentence.
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(command: Command) -> Result<()> {
+    if matches!(command, Command::Up(_)) {
         // May replace this process, so it comes before there are threads.
         bed::namespaces::ensure_privileges()?;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(run(cli.command))
+    runtime.block_on(run(command))
 }
 
 async fn run(command: Command) -> Result<()> {

@@ -1,9 +1,9 @@
 //! The cable between the host and a bed, and the addresses on the bed's bridge.
 
-use std::process::Stdio;
+use std::{path::PathBuf, process::Stdio};
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 use crate::{
@@ -14,17 +14,35 @@ use crate::{
 /// Name of the cable's end inside the bed.
 const UPLINK: &str = "uplink";
 
+/// The host's end of the cable to a bed. Beds in different network namespaces
+/// may use the same range, and a range is used again; the namespace and the
+/// kernel's number of the interface tell them apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Cable {
+    pub(crate) range: BedRange,
+    namespace: PathBuf,
+    index: u32,
+}
+
+impl Cable {
+    /// Whether the cable is still there. From another network namespace it
+    /// cannot be seen, and then counts as gone.
+    pub(crate) async fn is_there(&self) -> Result<bool> {
+        if own_namespace()? != self.namespace {
+            return Ok(false);
+        }
+        Ok(index_of(&self.range.host_interface()).await.is_ok_and(|index| index == self.index))
+    }
+}
+
 /// Takes a free range and lays a cable (a veth pair) from the host to the
 /// bridge of the bed. The kernel removes both ends when the bed's network
 /// namespace ends.
-pub(crate) async fn connect(supervisor: &SupervisorClient) -> Result<BedRange> {
+pub(crate) async fn connect(supervisor: &SupervisorClient) -> Result<Cable> {
     let pid = supervisor.process_id().await?.to_string();
     let routes = host_routes().await?;
     let mut refusal = None;
-    for range in BedRange::candidates() {
-        if routes.iter().any(|route| route.overlaps(range.network())) {
-            continue;
-        }
+    for range in BedRange::candidates(&routes) {
         let interface = range.host_interface();
         let cable = ["link", "add", &interface, "type", "veth", "peer", "name", UPLINK, "netns", &pid];
         // Another bed may take the range at this very moment: the kernel
@@ -39,11 +57,10 @@ pub(crate) async fn connect(supervisor: &SupervisorClient) -> Result<BedRange> {
         let bridge = format!("{}/{}", range.bridge(), range.network().prefix);
         supervisor.run(&["ip", "link", "set", UPLINK, "master", BRIDGE, "up"]).await?;
         supervisor.run(&["ip", "addr", "add", &bridge, "dev", BRIDGE]).await?;
-        return Ok(range);
+        return Ok(Cable { range, namespace: own_namespace()?, index: index_of(&interface).await? });
     }
-    let error = anyhow::anyhow!(
-        "no free network for the bed: routes of this machine cover every range from 10.213.0.0/16 on"
-    );
+    let error =
+        anyhow::anyhow!("every range from 10.213.0.0/16 to 10.252.0.0/16 is in use: see `ip -4 route`");
     Err(refusal.map_or(error, |refusal| refusal.context("no network for the bed could be made")))
 }
 
@@ -53,9 +70,20 @@ pub(crate) async fn add_cluster(supervisor: &SupervisorClient, addresses: Cluste
     supervisor.run(&["ip", "addr", "add", &address, "dev", BRIDGE]).await.map(drop)
 }
 
-/// Whether the host still has its end of the cable.
-pub(crate) async fn is_connected(range: BedRange) -> bool {
-    ip(&["link", "show", &range.host_interface()]).await.is_ok()
+fn own_namespace() -> Result<PathBuf> {
+    std::fs::read_link("/proc/self/ns/net").context("reading this process's network namespace")
+}
+
+#[derive(Deserialize)]
+struct Interface {
+    ifindex: u32,
+}
+
+async fn index_of(interface: &str) -> Result<u32> {
+    let printed = ip(&["-json", "link", "show", "dev", interface]).await?;
+    let interfaces: Vec<Interface> =
+        serde_json::from_str(&printed).context("the interface that `ip` printed")?;
+    interfaces.first().map(|found| found.ifindex).with_context(|| format!("no interface {interface}"))
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use crate::{addresses::BedRange, control_plane::Component, supervisor::SupervisorClient};
+use crate::{control_plane::Component, network::Cable, supervisor::SupervisorClient};
 
 /// Marks a directory as a bed's: nothing else is ever emptied.
 const MARKER: &str = "fleetconfig-bed";
@@ -174,7 +174,7 @@ impl BedDirectory {
 /// What another process must know to use a running bed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct BedRecord {
-    pub(crate) range: BedRange,
+    pub(crate) cable: Cable,
     /// In the order of their addresses.
     pub(crate) clusters: Vec<String>,
 }

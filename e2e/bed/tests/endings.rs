@@ -13,7 +13,7 @@ mod common;
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -21,7 +21,7 @@ use std::{
 };
 
 use bed::{Bed, BedDirectory, binaries::Binaries};
-use common::{Footprint, serially, within};
+use common::{Footprint, processes_mentioning, serially, within};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -109,12 +109,14 @@ async fn a_start_that_is_broken_off_leaves_nothing() {
         let scratch = Scratch::new("early");
         let state = scratch.state();
         let mut owner = up(&state).args(extra).spawn().unwrap();
-        let started = || processes_mentioning(&state).iter().any(|line| line.contains("kube-apiserver"));
+        let started = || {
+            processes_mentioning(state.to_str().unwrap()).iter().any(|line| line.contains("kube-apiserver"))
+        };
         within(Duration::from_secs(20), "an apiserver", async || started()).await;
         signal(&owner, by);
         assert!(!owner.wait().unwrap().success());
         within(Duration::from_secs(15), "everything to end", async || {
-            processes_mentioning(&state).is_empty()
+            processes_mentioning(state.to_str().unwrap()).is_empty()
         })
         .await;
         if by == Signal::SIGKILL {
@@ -256,19 +258,9 @@ async fn a_program_that_fails_is_named_with_its_last_words_and_nothing_stays() {
         assert!(said.contains("hub/kube-apiserver ended with exit code 3"), "{said}");
         assert!(said.contains("the sky is falling"), "{said}");
         let state = scratch.state();
-        let mine = || processes_mentioning(&state);
+        let mine = || processes_mentioning(state.to_str().unwrap());
         within(Duration::from_secs(15), "everything to end", async || mine().is_empty()).await;
     }
-}
-
-fn processes_mentioning(path: &Path) -> Vec<String> {
-    let wanted = path.to_str().unwrap();
-    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
-        let mut text = String::new();
-        fs::File::open(entry.path().join("cmdline")).ok()?.read_to_string(&mut text).ok()?;
-        Some(text.replace('\0', " "))
-    });
-    lines.filter(|line| line.contains(wanted)).collect()
 }
 
 #[test]

@@ -15,6 +15,11 @@ use super::{Request, Response, processes::Processes};
 /// The bridge that all clusters of a bed hang on.
 pub(crate) const BRIDGE: &str = "bed0";
 
+/// A bridge without an address of its own takes the lowest one of its ports, so
+/// that it changes as pods come and go, and whoever remembers the old one talks
+/// to nobody for a minute. Locally administered, the same in every bed.
+const BRIDGE_HARDWARE_ADDRESS: &str = "02:fc:be:d0:00:01";
+
 /// Serves on `socket` until told to end, or until the owner closes standard
 /// input. Returning ends the process, and with it every process of the namespace.
 ///
@@ -88,7 +93,7 @@ fn owner_watch() -> oneshot::Receiver<()> {
 async fn prepare_namespaces(processes: &Processes) -> Result<()> {
     for command in [
         "ip link set lo up",
-        &format!("ip link add {BRIDGE} type bridge"),
+        &format!("ip link add {BRIDGE} address {BRIDGE_HARDWARE_ADDRESS} type bridge"),
         &format!("ip link set {BRIDGE} up"),
     ] {
         let argv: Vec<_> = command.split(' ').map(str::to_owned).collect();

@@ -11,7 +11,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -33,6 +33,15 @@ pub(crate) async fn within(deadline: Duration, what: &str, seen: impl AsyncFn() 
         assert!(Instant::now() < end, "waited {deadline:?} for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// The command lines of all processes that mention `text`, in whatever namespace.
+pub(crate) fn processes_mentioning(text: &str) -> Vec<String> {
+    let lines = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).replace('\0', " "))
+    });
+    lines.filter(|line| line.contains(text)).collect()
 }
 
 /// Everything by which a bed shows on the machine: its namespaces, as the
@@ -65,8 +74,19 @@ impl Footprint {
         footprint
     }
 
-    /// Processes in any of the bed's namespaces.
+    /// Command lines of the processes in any of the bed's namespaces.
     pub(crate) fn processes(&self) -> Vec<String> {
+        let line =
+            |path: &PathBuf| fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " ");
+        self.process_directories().iter().map(line).collect()
+    }
+
+    /// Processor time of those processes.
+    fn ticks(&self) -> u64 {
+        self.process_directories().iter().map(|path| process_ticks(path)).sum()
+    }
+
+    fn process_directories(&self) -> Vec<PathBuf> {
         let pids = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
         pids.filter(|path| path.file_name().unwrap().to_string_lossy().parse::<u32>().is_ok())
             .filter(|path| {
@@ -75,7 +95,6 @@ impl Footprint {
                         .is_ok_and(|found| self.namespaces.contains(&found))
                 })
             })
-            .map(|path| fs::read_to_string(path.join("cmdline")).unwrap_or_default().replace('\0', " "))
             .collect()
     }
 
@@ -105,6 +124,42 @@ impl Footprint {
         assert_eq!(self.mounts(), Vec::<String>::new(), "mounts left behind");
         assert!(!self.directory.exists(), "files left behind");
     }
+}
+
+/// Measures how long something takes on a machine that others use too.
+pub(crate) struct FairClock {
+    started: Instant,
+    busy: u64,
+}
+
+impl FairClock {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now(), busy: busy_ticks() }
+    }
+
+    /// The time since the start, less what other programs had of the
+    /// processors: the time it would have taken about alone.
+    pub(crate) fn fair_time(&self, bed: &Footprint) -> Duration {
+        let took = self.started.elapsed();
+        let (busy, own) = (busy_ticks() - self.busy, bed.ticks());
+        took.mul_f64((own as f64 / busy.max(1) as f64).min(1.0))
+    }
+}
+
+/// Time that all processors together spent working, from the first line of
+/// `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal.
+fn busy_ticks() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let fields: Vec<u64> =
+        stat.lines().next().unwrap().split_whitespace().skip(1).map(|f| f.parse().unwrap()).collect();
+    fields[0] + fields[1] + fields[2] + fields[5] + fields[6] + fields[7]
+}
+
+/// Processor time of a process: fields 14 and 15 of its `stat`, counted from 1.
+fn process_ticks(path: &Path) -> u64 {
+    let Ok(stat) = fs::read_to_string(path.join("stat")) else { return 0 };
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
 fn own_namespaces() -> Vec<PathBuf> {
