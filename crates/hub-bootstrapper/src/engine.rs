@@ -112,12 +112,18 @@ impl HubBootstrapper {
     ) -> Result<HubOutcome, HubError> {
         let mut last = None;
         for _ in 0..ROUNDS {
-            let facts = self.look(pass, owner_exists).await?;
+            let mut facts = self.look(pass, owner_exists).await?;
             let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
             let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
-            let plan = plan_hub(&desired, &facts, pass.was_initialized);
+            let mut plan = plan_hub(&desired, &facts, pass.was_initialized);
             let done = self.carry_out(&plan.steps, pass.now).await?;
             let learnt = self.remember(pass, &facts, &done, &plan.steps);
+            if let Some(Err(message)) = done.webhooks {
+                // Asked and not heard: no event will tell when they answer, so the plan says when to
+                // ask again.
+                facts.webhooks = Webhooks::Silent { message };
+                plan = plan_hub(&desired, &facts, pass.was_initialized);
+            }
             last = Some(HubOutcome {
                 verdict: plan.verdict,
                 wake: plan.wake,

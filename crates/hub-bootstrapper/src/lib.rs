@@ -13,7 +13,7 @@ mod until_ready;
 
 pub use engine::{HubBootstrapper, HubOutcome, HubPass, OwnerExists, Removal};
 pub use error::HubError;
-pub use fleet_plan::hub::facts::{Owner, ValuesText};
+pub use fleet_plan::hub::facts::{Owner, ReportedHub, ValuesText};
 pub use fleet_plan::hub::plan::HubVerdict;
 pub use observe::cluster_manager_seen;
 

@@ -1,10 +1,13 @@
 //! Waiting for a join, for those who have no event loop of their own.
 
 use cluster_access::{Cluster, ObjectKey};
-use fleet_plan::endpoint::EndpointFacts;
+use fleet_plan::conditions::Draft;
+use fleet_plan::hub::facts::ReportedHub;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
+use fleet_plan::manifests::inventory::label_value;
 use fleet_plan::spoke::facts::{BootstrapAccount, ReadyHub};
 use fleetconfig_api::condition;
+use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::{Hub, Spoke, SpokeStatus};
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
@@ -20,22 +23,17 @@ use crate::ValuesText;
 use crate::engine::{SpokeJoiner, SpokeOutcome, SpokePass};
 use crate::error::SpokeError;
 
-/// What the hub side of a wait is made with: what the hub's own engine reported.
-#[derive(Clone, Debug)]
-pub struct ReportedHub {
-    /// UID of the hub cluster's kube-system namespace.
-    pub cluster_uid: String,
-    /// How spokes reach the hub.
-    pub endpoint: EndpointFacts,
-    /// OCM release of the hub.
-    pub bundle_version: String,
-}
-
 impl SpokeJoiner {
     /// Joins a spoke and comes back when it is a working member. Put a time-out around it.
     ///
+    /// `reported` is what the hub's own wait came back with, `cluster` is the spoke's, and `now` is
+    /// asked for the time of each pass. The Spoke need not be stored anywhere: without a UID, the name
+    /// of its ManagedCluster, of which the hub has one, marks what is made for it. That name is
+    /// `managedClusterName`, else the Spoke's own; `kubeconfig` and `hubRef` are not read.
+    ///
     /// # Errors
     /// When the Spoke cannot be carried out as written, a cluster does not answer, or the watch ends.
+    /// Calling again continues.
     pub async fn until_joined(
         &self,
         hub: &Hub,
@@ -59,6 +57,7 @@ impl SpokeJoiner {
             csrs.default_backoff().touched_objects().map(drop).boxed(),
         );
         let mut spoke = spoke.clone();
+        spoke.metadata.uid.get_or_insert_with(|| label_value(&name));
         loop {
             let ready = self.ready(reported, &name).await?;
             let pass = SpokePass {
@@ -73,8 +72,14 @@ impl SpokeJoiner {
             if holds(condition::READY).is_some() {
                 return Ok(outcome);
             }
-            if let Some(stalled) = holds(condition::STALLED) {
-                let (reason, message) = (stalled.reason, stalled.message.clone());
+            // What stands in the way on the spoke's own cluster shows in no event of the hub.
+            let blocked = |draft: &&Draft| {
+                draft.kind == condition::KLUSTERLET_SYNCED && !draft.holds && draft.reason != Reason::Joining
+            };
+            let stopped =
+                holds(condition::STALLED).or_else(|| outcome.verdict.conditions.iter().find(blocked));
+            if let Some(stopped) = stopped {
+                let (reason, message) = (stopped.reason, stopped.message.clone());
                 return Err(SpokeError::Refused { reason, message });
             }
             // What a controller keeps in the status is kept here.

@@ -85,6 +85,17 @@ pub enum Webhooks {
     },
 }
 
+/// What a spoke needs to know about the hub that it joins, once that hub takes spokes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportedHub {
+    /// UID of the hub cluster's kube-system namespace.
+    pub cluster_uid: String,
+    /// How spokes reach the hub.
+    pub endpoint: EndpointFacts,
+    /// OCM release of the hub.
+    pub bundle_version: String,
+}
+
 /// The text that `valuesFrom` names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValuesText {
