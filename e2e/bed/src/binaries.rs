@@ -238,7 +238,11 @@ impl Build {
         if directory.is_dir() {
             return Ok(directory.to_owned());
         }
-        let aside = directory.with_extension(format!("new-{}", std::process::id()));
+        let aside = directory.with_extension("new");
+        // We hold the lock, so what lies there is of a build that was killed.
+        if aside.is_dir() {
+            fs::remove_dir_all(&aside).with_context(|| format!("removing {}", aside.display()))?;
+        }
         fs::create_dir_all(&aside).with_context(|| format!("creating {}", aside.display()))?;
         let built = self.build(&aside, go).await;
         let moved = built.and_then(|()| {

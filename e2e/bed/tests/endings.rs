@@ -128,16 +128,23 @@ async fn a_start_that_is_broken_off_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_killed_supervisor_takes_the_bed_with_it() {
+async fn a_killed_supervisor_takes_the_bed_with_it_and_so_does_its_parent() {
     let _turn = serially().await;
-    let scratch = Scratch::new("init");
-    assert!(up(&scratch.state()).arg("--detach").status().unwrap().success());
-    let bed = Bed::attach(BedDirectory::at(scratch.state())).await.unwrap();
-    let footprint = Footprint::of(&bed).await;
-    let enter = bed.enter_command().await.unwrap();
-    let pid = enter.get_args().nth(1).unwrap().to_str().unwrap().parse().unwrap();
-    kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
-    within(Duration::from_secs(15), "the bed to vanish", async || footprint.is_gone()).await;
+    for parent in [false, true] {
+        let scratch = Scratch::new("init");
+        assert!(up(&scratch.state()).arg("--detach").status().unwrap().success());
+        let bed = Bed::attach(BedDirectory::at(scratch.state())).await.unwrap();
+        let footprint = Footprint::of(&bed).await;
+        let enter = bed.enter_command().await.unwrap();
+        let mut pid: i32 = enter.get_args().nth(1).unwrap().to_str().unwrap().parse().unwrap();
+        if parent {
+            let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+            let line = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap();
+            pid = line.trim().parse().unwrap();
+        }
+        kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+        within(Duration::from_secs(15), "the bed to vanish", async || footprint.is_gone()).await;
+    }
 }
 
 #[tokio::test]
