@@ -43,9 +43,12 @@ pub(crate) fn bed(arguments: &[String]) -> Result<()> {
     process::run(process::cargo().args(["run", "--quiet", "--locked", "-p", "bed", "--"]).args(arguments))
 }
 
-/// Runs a benchmark, on optimised binaries.
+/// Runs a benchmark, on the optimised operator unless `--debug` asks for the other.
 pub(crate) fn bench(arguments: &[String]) -> Result<()> {
-    process::run(process::cargo().args(["build", "--release", "--locked", "-p", "fleetconfig-controller"]))?;
+    if !arguments.iter().any(|argument| argument == "--debug") {
+        let build = ["build", "--release", "--locked", "-p", "fleetconfig-controller"];
+        process::run(process::cargo().args(build))?;
+    }
     programs()?;
     let mut all = vec!["bench".to_owned()];
     all.extend_from_slice(arguments);
@@ -70,6 +73,6 @@ pub(crate) fn programs() -> Result<()> {
 
 /// Runs the scenarios' own command line.
 pub(crate) fn scenarios(arguments: &[String]) -> Result<()> {
-    let program = process::root().join("target/debug/scenarios");
+    let program = process::target().join("debug/scenarios");
     process::run(std::process::Command::new(program).current_dir(process::root()).args(arguments))
 }

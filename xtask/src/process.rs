@@ -17,6 +17,12 @@ pub(crate) fn root() -> std::path::PathBuf {
     manifest.parent().unwrap_or(manifest).to_path_buf()
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> std::path::PathBuf {
+    let given = std::env::var_os("CARGO_TARGET_DIR").filter(|directory| !directory.is_empty());
+    root().join(given.unwrap_or_else(|| "target".into()))
+}
+
 /// Runs a command to its end; anything but success is an error that names it.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let shown = show(command);

@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use anyhow::Result;
 
-use crate::scenarios::{bad_input, detach, idle, install, killed, leak, remote_hub, walks};
+use crate::scenarios::{bad_input, detach, embed, idle, install, killed, leak, remote_hub, walks};
 
 /// When a scenario runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,8 @@ scenarios! {
         remote_hub::joins();
     "join-dead-spoke", Full, "a dead spoke delays nobody",
         walks::dead_spoke();
+    "install-embed", Full, "a program of forty lines makes a hub and joins a spoke with the libraries alone",
+        embed::two_clusters();
 }
 
 #[cfg(test)]

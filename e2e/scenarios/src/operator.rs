@@ -99,7 +99,8 @@ fn program(release: bool) -> Result<PathBuf> {
         _ => profile.join(NAME),
     };
     if !path.exists() {
-        bail!("{} is missing; build it with `cargo build -p {NAME}`", path.display());
+        let option = if release { " --release" } else { "" };
+        bail!("{} is missing; build it with `cargo build{option} -p {NAME}`", path.display());
     }
     Ok(path)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bad_input;
 pub(crate) mod detach;
+pub(crate) mod embed;
 pub(crate) mod idle;
 pub(crate) mod install;
 pub(crate) mod killed;
