@@ -73,6 +73,7 @@ impl Bed {
                 directory.path().display()
             );
         }
+        directory.clear().await?;
         directory.create()?;
         write_audit_policy(&directory)?;
         write_images(&directory, &binaries, &options.images)?;
@@ -235,13 +236,13 @@ impl Bed {
                 .context("waiting for the supervisor")?;
         }
         let end = Instant::now() + NAMESPACE_LIMIT;
-        // The kernel takes a network namespace down a moment after its last process.
-        while first_process.is_there() || self.cable.is_there().await? {
+        while first_process.is_there() {
             if Instant::now() >= end {
                 bail!("the bed in {} was told to end but is still there", self.directory.path().display());
             }
             sleep(Duration::from_millis(20)).await;
         }
+        self.cable.cut().await?;
         self.directory.remove()
     }
 }
@@ -328,22 +329,22 @@ fn fresh_name() -> String {
     format!("{FRESH}{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Removes the files of unnamed beds whose owner crashed. They are kept for an
-/// hour, because the logs may tell why.
+/// Cuts the cables of beds that have crashed, and removes the files of the
+/// unnamed ones. Those are kept for an hour, because the logs may tell why.
 async fn remove_forgotten(root: &Path) -> Result<()> {
     let Ok(entries) = std::fs::read_dir(root) else { return Ok(()) };
     for entry in entries.flatten() {
-        let is_unnamed = entry.file_name().to_string_lossy().starts_with(FRESH);
-        let age = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .ok()
-            .and_then(|time| time.elapsed().ok());
         let directory = BedDirectory::at(entry.path());
-        if is_unnamed
-            && age.is_some_and(|age| age > FORGOTTEN_AFTER)
-            && !directory.supervisor().answers().await
-        {
+        if directory.supervisor().answers().await {
+            continue;
+        }
+        if let Ok(record) = directory.read_record() {
+            record.cable.cut().await?;
+        }
+        let is_unnamed = entry.file_name().to_string_lossy().starts_with(FRESH);
+        let modified = entry.metadata().and_then(|metadata| metadata.modified()).ok();
+        let age = modified.and_then(|time| time.elapsed().ok());
+        if is_unnamed && age.is_some_and(|age| age > FORGOTTEN_AFTER) {
             directory.remove()?;
         }
     }

@@ -33,6 +33,18 @@ impl Cable {
         }
         Ok(index_of(&self.range.host_interface()).await.is_ok_and(|index| index == self.index))
     }
+
+    /// Takes the cable away, both ends of it. The kernel does so by itself when the bed's network
+    /// namespace ends, but that waits for the last of its sockets, and a connection whose other end
+    /// is on the host lingers for a minute after its process is gone.
+    pub(crate) async fn cut(&self) -> Result<()> {
+        if !self.is_there().await? {
+            return Ok(());
+        }
+        let cut = ip(&["link", "del", &self.range.host_interface()]).await;
+        // The kernel may have been faster.
+        if self.is_there().await? { cut.map(drop) } else { Ok(()) }
+    }
 }
 
 /// Takes a free range and lays a cable (a veth pair) from the host to the

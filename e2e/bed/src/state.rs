@@ -147,7 +147,7 @@ impl BedDirectory {
         loop {
             let running = self.supervisor().answers().await;
             // Processes that are just being killed may still write files.
-            let removed = if running { Ok(()) } else { self.remove() };
+            let removed = if running { Ok(()) } else { self.clear().await };
             if !running && removed.is_ok() {
                 return Ok(());
             }
@@ -156,6 +156,14 @@ impl BedDirectory {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Removes what a bed has left that runs no more: usually its files alone.
+    pub(crate) async fn clear(&self) -> Result<()> {
+        if let Ok(record) = self.read_record() {
+            record.cable.cut().await?;
+        }
+        self.remove()
     }
 
     /// Removes the directory with everything in it, if it is a bed's.

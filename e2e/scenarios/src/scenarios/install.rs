@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use kube::api::{Api, ApiResource, DynamicObject, PostParams};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams};
 use kube::{Client, ResourceExt};
 
 use super::prove;
@@ -31,12 +31,10 @@ pub(crate) async fn crds() -> Result<()> {
                 .strip_prefix("# expect:")
                 .with_context(|| format!("{} does not say what it expects", file.display()))?
                 .trim();
-            let mut errors = Vec::new();
-            for object in documents(&text)? {
-                if let Err(error) = try_create(&client, object).await {
-                    errors.push(format!("{error:#}"));
-                }
-            }
+            let errors = match try_change(&client, documents(&text)?).await? {
+                Ok(()) => Vec::new(),
+                Err(error) => vec![format!("{error:#}")],
+            };
             ensure!(!errors.is_empty(), "{} was accepted", file.display());
             ensure!(
                 errors.iter().any(|error| error.contains(expected)),
@@ -63,7 +61,30 @@ fn documents(text: &str) -> Result<Vec<DynamicObject>> {
     serde_saphyr::from_multiple(text).context("reading the documents")
 }
 
-async fn try_create(client: &Client, mut object: DynamicObject) -> Result<()> {
+/// One document is created in a dry run. Of two, the first is created and the second put in its
+/// place; only the second may be refused.
+async fn try_change(client: &Client, objects: Vec<DynamicObject>) -> Result<Result<(), kube::Error>> {
+    let mut objects = objects.into_iter();
+    let first = placed(objects.next().context("a fixture without a document")?);
+    let api = api(client, &first)?;
+    let dry = PostParams { dry_run: true, ..PostParams::default() };
+    let Some(second) = objects.next() else {
+        return Ok(api.create(&dry, &first).await.map(drop));
+    };
+    let created = api.create(&PostParams::default(), &first).await.context("creating the first document")?;
+    let mut second = placed(second);
+    second.metadata.resource_version = created.metadata.resource_version.clone();
+    let answer = api.replace(&first.name_any(), &dry, &second).await.map(drop);
+    api.delete(&first.name_any(), &DeleteParams::default()).await.context("deleting the first document")?;
+    Ok(answer)
+}
+
+fn placed(mut object: DynamicObject) -> DynamicObject {
+    object.metadata.namespace = Some("default".to_owned());
+    object
+}
+
+fn api(client: &Client, object: &DynamicObject) -> Result<Api<DynamicObject>> {
     let types = object.types.clone().context("an object without apiVersion and kind")?;
     let (group, version) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
     let plural = match types.kind.as_str() {
@@ -79,11 +100,5 @@ async fn try_create(client: &Client, mut object: DynamicObject) -> Result<()> {
         kind: types.kind.clone(),
         plural: plural.to_owned(),
     };
-    object.metadata.namespace = Some("default".to_owned());
-    if object.metadata.name.is_none() {
-        bail!("{} without a name", object.name_any());
-    }
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "default", &resource);
-    api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object).await?;
-    Ok(())
+    Ok(Api::namespaced_with(client.clone(), "default", &resource))
 }
