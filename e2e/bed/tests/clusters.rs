@@ -159,3 +159,35 @@ async fn two_beds_run_side_by_side_and_one_can_grow() {
     namespace_uid(second.cluster("spoke1").unwrap().admin()).await;
     second.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_client_that_never_reads_holds_no_bed() {
+    let _turn = serially().await;
+    let directory = std::env::temp_dir().join(format!("fcb-unread-{}", std::process::id()));
+    let mut options = BedOptions::new(["hub"]).without_kubelet();
+    options.directory = Some(directory);
+    let start = async || Bed::start(options.clone()).await.unwrap();
+    // More than all buffers on the way hold.
+    let unread = async |bed: &Bed| {
+        let client = bed.cluster("hub").unwrap().admin();
+        let one = async || {
+            let request = http::Request::get("/openapi/v2").body(kube::client::Body::empty()).unwrap();
+            client.send(request).await.unwrap()
+        };
+        futures::future::join_all((0..8).map(|_| one())).await
+    };
+
+    let bed = start().await;
+    let _unread_by_crash = unread(&bed).await;
+    let footprint = Footprint::of(&bed).await;
+    drop(bed);
+    within(Duration::from_secs(15), "all processes to end", async || footprint.processes().is_empty()).await;
+    // Whatever the crash has left, the next one takes away.
+    let bed = start().await;
+    within(Duration::from_secs(1), "the old cable to go", async || !footprint.interface_exists()).await;
+
+    let _unread_by_stop = unread(&bed).await;
+    let footprint = Footprint::of(&bed).await;
+    bed.stop().await.unwrap();
+    footprint.assert_gone();
+}

@@ -4,6 +4,7 @@
     dead_code,
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "each test program uses a part of it, and a test stops at the first surprise"
@@ -49,7 +50,8 @@ pub(crate) fn processes_mentioning(text: &str) -> Vec<String> {
 #[derive(Debug)]
 pub(crate) struct Footprint {
     namespaces: Vec<PathBuf>,
-    interface_address: String,
+    /// The kernel's number: names and addresses are used again.
+    interface: u64,
     directory: PathBuf,
 }
 
@@ -58,18 +60,25 @@ impl Footprint {
         let command = bed.enter_command().await.unwrap();
         let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
         let at = words.iter().position(|word| word == "--target").unwrap();
-        Self::of_process(&words[at + 1], bed.host_address().to_string(), bed.directory().path().to_owned())
-    }
-
-    pub(crate) fn of_process(pid: &str, interface_address: String, directory: PathBuf) -> Self {
+        let pid = &words[at + 1];
         let namespaces = ["net", "mnt", "pid"]
             .map(|kind| fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap())
             .into_iter()
             .filter(|namespace| !own_namespaces().contains(namespace))
             .collect::<Vec<_>>();
         assert_eq!(namespaces.len(), 3, "the bed shares namespaces with its owner");
-        let footprint = Self { namespaces, interface_address, directory };
-        assert!(footprint.interface_exists());
+        let address = bed.host_address().to_string();
+        let interface = interfaces()
+            .iter()
+            .find(|interface| {
+                interface["addr_info"].as_array().unwrap().iter().any(|info| info["local"] == address)
+            })
+            .map(|interface| interface["ifindex"].as_u64().unwrap());
+        let footprint = Self {
+            namespaces,
+            interface: interface.expect("the bed has no interface on the host"),
+            directory: bed.directory().path().to_owned(),
+        };
         assert!(!footprint.processes().is_empty());
         footprint
     }
@@ -99,8 +108,7 @@ impl Footprint {
     }
 
     pub(crate) fn interface_exists(&self) -> bool {
-        let printed = Command::new("ip").args(["-4", "addr", "show"]).output().unwrap().stdout;
-        String::from_utf8_lossy(&printed).contains(&format!("{}/", self.interface_address))
+        interfaces().iter().any(|interface| interface["ifindex"] == self.interface)
     }
 
     /// Mounts that concern the bed, and files that hold a namespace open.
@@ -124,6 +132,11 @@ impl Footprint {
         assert_eq!(self.mounts(), Vec::<String>::new(), "mounts left behind");
         assert!(!self.directory.exists(), "files left behind");
     }
+}
+
+fn interfaces() -> Vec<serde_json::Value> {
+    let printed = Command::new("ip").args(["-json", "-4", "addr", "show"]).output().unwrap().stdout;
+    serde_json::from_slice(&printed).unwrap()
 }
 
 /// Measures how long something takes on a machine that others use too.
