@@ -29,6 +29,7 @@ pub mod binaries;
 mod certificates;
 mod cluster;
 mod control_plane;
+mod go_build;
 mod identity;
 pub mod namespaces;
 mod network;
