@@ -29,7 +29,8 @@ impl<'a> Atom<'a> {
     pub(crate) fn of(value: &Value, at: At<'a>) -> Self {
         match (at.node.kind, value) {
             (Kind::Object, _) | (Kind::Any, Value::Object(_)) if at.node.atomic => Self::Leaf(LeafKind::Map),
-            (Kind::Object, _) | (Kind::Any, Value::Object(_)) => Self::Map(at),
+            // Where anything goes, a null is first of all a map with nothing in it.
+            (Kind::Object, _) | (Kind::Any, Value::Object(_) | Value::Null) => Self::Map(at),
             (Kind::Array, _) if at.node.list != ListType::Atomic => Self::List(at),
             (Kind::Array, _) | (Kind::Any, Value::Array(_)) => Self::Leaf(LeafKind::List),
             _ => Self::Leaf(LeafKind::Scalar),
@@ -91,12 +92,13 @@ pub(crate) fn identified<'v>(list: &'v Value, at: At<'_>) -> Vec<(PathElement, &
     found
 }
 
-/// Whether a value is missing, null, or an empty list or map.
-pub(crate) fn is_blank(value: Option<&Value>) -> bool {
-    match value {
-        None | Some(Value::Null) => true,
-        Some(Value::Array(items)) => items.is_empty(),
-        Some(Value::Object(fields)) => fields.is_empty(),
-        Some(_) => false,
-    }
+/// Whether neither value has anything in it to descend to: they are not lists, or maps, of the kind
+/// that is asked for, or empty ones. Such a place is one piece, which tells null, empty and absent
+/// apart.
+pub(crate) fn nothing_inside(atom: &Atom<'_>, values: [Option<&Value>; 2]) -> bool {
+    values.into_iter().flatten().all(|value| match (atom, value) {
+        (Atom::Map(_), Value::Object(fields)) => fields.is_empty(),
+        (Atom::List(_), Value::Array(items)) => items.is_empty(),
+        _ => true,
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    atom::{Atom, identified, is_blank},
+    atom::{Atom, identified, nothing_inside},
     field_set::FieldSet,
     path::PathElement,
 };
@@ -70,7 +70,7 @@ impl Walk<'_> {
     fn one_kind(&mut self, old: Option<&Value>, new: Option<&Value>, atom: Atom<'_>) -> bool {
         match atom {
             Atom::Leaf(_) => self.leaf(old, new),
-            _ if is_blank(old) && is_blank(new) => self.leaf(old, new),
+            _ if nothing_inside(&atom, [old, new]) => self.leaf(old, new),
             Atom::Map(at) => {
                 let (old, new) = (old.and_then(Value::as_object), new.and_then(Value::as_object));
                 let names: BTreeSet<&String> =

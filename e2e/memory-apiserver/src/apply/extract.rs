@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    atom::{Atom, identified, is_blank},
+    atom::{Atom, identified},
     field_set::FieldSet,
     path::PathElement,
 };
@@ -23,7 +23,7 @@ fn below(value: &Value, at: At<'_>) -> (bool, FieldSet) {
         Atom::Map(at) => {
             for (name, value) in value.as_object().into_iter().flatten() {
                 let (leaf, fields) = below(value, at.field_or_any(name));
-                let empty = value.is_null() || (value.is_object() && is_blank(Some(value)));
+                let empty = value.is_null() || value.as_object().is_some_and(serde_json::Map::is_empty);
                 let member = leaf || empty || at.declared(name).is_none();
                 set.put(PathElement::field(name), member, fields);
             }

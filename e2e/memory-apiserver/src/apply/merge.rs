@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde_json::{Map, Value};
 
 use super::{
-    atom::{Atom, identified, is_blank},
+    atom::{Atom, identified, nothing_inside},
     path::PathElement,
 };
 use crate::schema::At;
@@ -18,7 +18,7 @@ pub(crate) fn merge(live: &Value, config: &Value, at: At<'_>) -> Value {
 fn both(live: Option<&Value>, config: Option<&Value>, at: At<'_>) -> Option<Value> {
     let winner = config.or(live)?;
     let atom = Atom::of(winner, at);
-    if is_blank(live) && is_blank(config) {
+    if nothing_inside(&atom, [live, config]) {
         return Some(winner.clone());
     }
     match atom {

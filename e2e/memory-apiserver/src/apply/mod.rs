@@ -14,6 +14,8 @@ mod managers;
 mod merge;
 mod ownership;
 mod path;
+#[cfg(test)]
+mod properties;
 mod remove;
 
 pub(crate) use field_set::FieldSet;

@@ -55,7 +55,7 @@ impl Answer {
     }
 
     /// Requires success, and gives the body.
-    pub(super) fn is_success(self) -> Result<Value> {
+    pub(super) fn succeeded(self) -> Result<Value> {
         ensure!((200..300).contains(&self.code), "answered {}: {}", self.code, self.text.trim());
         Ok(self.body)
     }

@@ -5,7 +5,10 @@
 //! collector controllers, whose work the memory server does itself.
 
 mod applies;
+mod apply_kinds;
+mod apply_lists;
 mod crds;
+mod custom_objects;
 mod deletes;
 mod discovery;
 mod lab;
@@ -52,10 +55,11 @@ const CASES: &[Case] = cases! {
     patches: merge_changes_and_removes, merge_at_a_version, merge_changes_identity, json_operations,
         json_tests, json_refusals, unreadable, missing, unknown_type, nothing_to_do, wrong_types;
     applies: creates, again, another_value, force, shared_fields, dropped_fields, dropped_shared_fields,
-        dropped_map, over_an_update, update_over_apply, refusals, at_a_version, empty_structs,
-        containers, environment, ports, order_of_lists, atomic_lists, atomic_structs, sets, two_conflicts,
-        generation, null_values, dry_run, owner_references,
-        an_operators_kinds;
+        dropped_map, over_an_update, update_over_apply, refusals, at_a_version, two_conflicts, generation,
+        null_values, dry_run;
+    apply_lists: empty_structs, containers, environment, ports, order_of_lists, atomic_lists, atomic_structs,
+        sets, owner_references;
+    apply_kinds: an_operators_kinds;
     ownership: of_an_update, of_a_deletion, of_the_status, conflicts_with_the_status, spec_through_status,
         reset, migrated, before_the_first_apply, user_agent, of_conditions, given_back, remains_of_an_update, times, many_updaters;
     deletes: at_once, returns_the_object, finalizers, finalizers_cannot_be_added, recreate, preconditions,
@@ -65,10 +69,11 @@ const CASES: &[Case] = cases! {
         everywhere, metadata_only, kinds_of_items;
     watches: changes, by_labels, initial_state, initial_state_with_its_end, resuming, too_old, of_unknown_kinds,
         last_finalizer, metadata_only, of_one_name;
-    crds: before_and_after, status_conditions, discovery, defaults, invalid_objects, unknown_fields,
-        status_is_separate, version_is_required, generations, apply_by_key, apply_atomic, emptied_map, nulls, apply_unknown,
-        duplicate_keys, strategic_patch, new_schema, several_versions, scale, selectable_fields, bad_names,
-        finalizers_hold_the_kind, without_status, free_form, short_of_required_parts;
+    crds: before_and_after, status_conditions, discovery, new_schema, several_versions, scale,
+        selectable_fields, bad_names, finalizers_hold_the_kind, without_status;
+    custom_objects: defaults, invalid_objects, short_of_required_parts, unknown_fields, status_is_separate,
+        version_is_required, generations, apply_by_key, apply_atomic, emptied_map, nulls, apply_unknown,
+        duplicate_keys, strategic_patch, free_form;
     subresources: tokens, token_refusals, signing_requests, approval, approval_only_by_approval, denial,
         certificate, scale_of_a_deployment, reviews, unknown, status_of_a_deployment;
     namespaces: new_ones, system, emptied, held_by_a_finalizer, closed_when_ending, finalized_by_hand;

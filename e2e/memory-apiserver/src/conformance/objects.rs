@@ -264,6 +264,9 @@ pub(super) async fn generations(lab: &Lab) -> Result<()> {
     expect(&reported, "/metadata/generation", json!(2))?;
     let forged = lab.merge(&path, json!({"metadata": {"generation": 9}})).await?.is(200)?;
     expect(&forged, "/metadata/generation", json!(2))?;
+    // The annotations of a Deployment belong to its template, in a way.
+    let noted = lab.merge(&path, json!({"metadata": {"annotations": {"x": "y"}}})).await?.is(200)?;
+    expect(&noted, "/metadata/generation", json!(3))?;
     expect(&lab.make_a(json!({})).await?, "/metadata/generation", json!(null))
 }
 

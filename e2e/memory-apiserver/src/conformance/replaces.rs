@@ -131,6 +131,21 @@ pub(super) async fn required_fields(lab: &Lab) -> Result<()> {
     }
     let answer = lab.post(&path, &object).await?;
     answer.invalid("FieldValueInvalid", "spec.template.metadata.labels")?;
+    for (patch, cause, field) in [
+        (json!([]), "FieldValueRequired", "containers"),
+        (json!([{"name": "web"}]), "FieldValueRequired", "containers[0].image"),
+        (
+            json!([{"name": "web", "image": "web:v1", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}]),
+            "FieldValueNotFound",
+            "containers[0].volumeMounts[0].name",
+        ),
+    ] {
+        let mut object = deployment("a");
+        if let Some(containers) = object.pointer_mut("/spec/template/spec/containers") {
+            *containers = patch;
+        }
+        lab.post(&path, &object).await?.invalid(cause, &format!("spec.template.spec.{field}"))?;
+    }
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole",
         "metadata": {"name": lab.name("a")}, "rules": [{"apiGroups": [""], "resources": ["pods"]}],

@@ -179,7 +179,7 @@ fn workload_kinds(table: &mut Table) {
     table.add::<apps::Deployment>("deployments", |kind| ResourceKind {
         status: true,
         scale: scale(),
-        generation: Generation::Spec,
+        generation: Generation::SpecAndAnnotations,
         immutable: &[&["spec", "selector"]],
         categories: vec!["all".into()],
         ..short(kind, &["deploy"])

@@ -19,6 +19,8 @@ pub(crate) enum Generation {
     None,
     /// A change of `spec`.
     Spec,
+    /// A change of `spec` or of the annotations.
+    SpecAndAnnotations,
     /// A change of anything but metadata (and status, where that is a subresource).
     Content,
 }
@@ -119,12 +121,18 @@ impl ResourceKind {
 
     /// The fields that a write to the object (or to a subresource) throws away.
     pub(crate) fn ignored(&self, subresource: &str) -> FieldSet {
-        match subresource {
-            "" if self.status => FieldSet::of_fields(&[&["status"]]),
-            "status" | "approval" if self.custom => FieldSet::of_fields(&[&["metadata"], &["spec"]]),
-            "status" | "approval" => FieldSet::of_fields(&[&["spec"]]),
-            _ => FieldSet::default(),
-        }
+        let paths: &[&[&str]] = match (subresource, self.kind.as_str()) {
+            ("", "CertificateSigningRequest") if !self.custom => &[&["spec"], &["status"]],
+            ("" | "finalize", _) if self.status => &[&["status"]],
+            ("status", _) if self.custom => &[&["metadata"], &["spec"]],
+            ("status", "Deployment") => &[&["spec"], &["metadata", "labels"]],
+            ("status", "Pod") => &[&["spec"], &["metadata", "ownerReferences"]],
+            ("status", "CertificateSigningRequest") => &[&["spec"], &["status", "conditions"]],
+            ("approval", _) => &[&["spec"], &["status", "certificate"]],
+            ("status", _) => &[&["spec"]],
+            _ => &[],
+        };
+        FieldSet::of_fields(paths)
     }
 
     /// The object as this version shows it. A default that is younger than the object shows, too.

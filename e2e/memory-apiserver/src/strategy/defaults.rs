@@ -4,8 +4,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use crate::{
-    object::{Fields, Object, fields_of},
+    object::{Object, fields_of},
     resource::ResourceKind,
+    strategy::pod,
 };
 
 /// The label by which every namespace can be selected.
@@ -17,6 +18,7 @@ pub(crate) fn apply(kind: &ResourceKind, object: &mut Object) {
     if kind.custom {
         return;
     }
+    sections(kind, object);
     match kind.kind.as_str() {
         "Namespace" => namespace(object),
         "Secret" => secret(object),
@@ -26,8 +28,15 @@ pub(crate) fn apply(kind: &ResourceKind, object: &mut Object) {
         "Deployment" => rolling_update(object),
         _ => {}
     }
-    if let Some(spec) = pod_spec(object) {
-        pod(spec);
+    pod::apply_defaults(object);
+}
+
+/// A built-in object always has the sections that its kind has, if only empty ones.
+pub(crate) fn sections(kind: &ResourceKind, object: &mut Object) {
+    for name in ["spec", "status"] {
+        if kind.schema.root().declared(name).is_some() {
+            object.section(name);
+        }
     }
 }
 
@@ -80,58 +89,5 @@ fn rolling_update(object: &mut Object) {
     if strategy.get("type").is_none_or(|kind| kind == "RollingUpdate") {
         strategy.insert("type".into(), "RollingUpdate".into());
         strategy.entry("rollingUpdate").or_insert(json!({"maxSurge": "25%", "maxUnavailable": "25%"}));
-    }
-}
-
-/// The pod in an object of any kind that has one.
-fn pod_spec(object: &mut Object) -> Option<&mut Fields> {
-    let path: &[&str] = match object.kind() {
-        "Pod" => &[],
-        "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" | "Job" => &["template", "spec"],
-        "CronJob" => &["jobTemplate", "spec", "template", "spec"],
-        _ => return None,
-    };
-    let mut at = object.content.get_mut("spec")?.as_object_mut()?;
-    for field in path {
-        at = at.get_mut(*field)?.as_object_mut()?;
-    }
-    Some(at)
-}
-
-fn pod(spec: &mut Fields) {
-    if let Some(account) = spec.get("serviceAccountName").cloned() {
-        spec.entry("serviceAccount").or_insert(account);
-    }
-    for list in ["containers", "initContainers"] {
-        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
-        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
-            let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-            let policy = if is_latest(image) { "Always" } else { "IfNotPresent" };
-            container.entry("imagePullPolicy").or_insert(policy.into());
-        }
-    }
-}
-
-fn is_latest(image: &str) -> bool {
-    let name = image.rsplit('/').next().unwrap_or_default();
-    !name.contains('@') && name.split_once(':').is_none_or(|(_, tag)| tag == "latest")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_fixed_image_is_not_pulled_again() {
-        for (image, latest) in [
-            ("a", true),
-            ("r.io:5000/a", true),
-            ("a:latest", true),
-            ("a:v1", false),
-            ("r.io:5000/a:v1", false),
-            ("a@sha256:00", false),
-        ] {
-            assert_eq!(is_latest(image), latest, "{image}");
-        }
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn create(cluster: &mut Cluster, call: &Call<'_>, object: &mut Object
     if kind.custom {
         return;
     }
+    defaults::sections(kind, object);
     match kind.kind.as_str() {
         "Namespace" => {
             // The name may have been made up since the defaults were filled in.
@@ -93,25 +94,30 @@ pub(crate) fn update(cluster: &Cluster, call: &Call<'_>, current: &Object, new: 
     let kind = &call.kind;
     match call.subresource {
         "" => main(call, current, new),
-        "finalize" => {
-            let finalizers = new.at(&["spec", "finalizers"]).cloned();
-            keep_all_but(current, new, "");
-            match finalizers {
-                Some(finalizers) => new.section("spec").insert("finalizers".into(), finalizers),
-                None => new.section("spec").remove("finalizers"),
-            };
-        }
+        "finalize" => keep(current, new, "status"),
+        _ if kind.custom => keep_all_but_status(current, new),
         subresource => {
-            keep_all_but(current, new, "status");
-            if kind.kind == "CertificateSigningRequest" && !kind.custom {
-                request_status(subresource, &cluster.clock.stamp(), current, new);
+            keep(current, new, "spec");
+            match kind.kind.as_str() {
+                "Deployment" => keep_metadata(current, new, "labels"),
+                "Pod" => keep_metadata(current, new, "ownerReferences"),
+                "CertificateSigningRequest" => {
+                    request_status(subresource, &cluster.clock.stamp(), current, new);
+                }
+                _ => {}
             }
         }
     }
     system_metadata(current, new);
+    let spec_changed = current.content.get("spec") != new.content.get("spec");
     let changed = match kind.generation {
+        // What a subresource writes never counts.
+        _ if !call.subresource.is_empty() => false,
         Generation::None => false,
-        Generation::Spec => current.content.get("spec") != new.content.get("spec"),
+        Generation::Spec => spec_changed,
+        Generation::SpecAndAnnotations => {
+            spec_changed || current.metadata.get("annotations") != new.metadata.get("annotations")
+        }
         Generation::Content => {
             let content = |object: &Object| {
                 let mut content = object.content.clone();
@@ -164,6 +170,7 @@ fn main(call: &Call<'_>, current: &Object, new: &mut Object) {
     }
 }
 
+/// Keeps a section as it is.
 fn keep(current: &Object, new: &mut Object, section: &str) {
     match current.content.get(section) {
         Some(value) => new.content.insert(section.into(), value.clone()),
@@ -171,22 +178,20 @@ fn keep(current: &Object, new: &mut Object, section: &str) {
     };
 }
 
-/// Makes the new state the current one, but for one section and the owners of fields.
-fn keep_all_but(current: &Object, new: &mut Object, section: &str) {
+fn keep_metadata(current: &Object, new: &mut Object, field: &str) {
+    match current.metadata.get(field) {
+        Some(value) => new.metadata.insert(field.into(), value.clone()),
+        None => new.metadata.remove(field),
+    };
+}
+
+/// Makes the new state the current one, but for the status and the owners of fields.
+fn keep_all_but_status(current: &Object, new: &mut Object) {
     let mut kept = current.clone();
-    kept.content.remove(section);
-    if let Some(value) = new.content.get(section) {
-        kept.content.insert(section.into(), value.clone());
+    for field in ["apiVersion", "kind", "status"] {
+        keep(new, &mut kept, field);
     }
-    for field in ["apiVersion", "kind"] {
-        if let Some(value) = new.content.get(field) {
-            kept.content.insert(field.into(), value.clone());
-        }
-    }
-    kept.metadata.remove("managedFields");
-    if let Some(managed) = new.metadata.get("managedFields") {
-        kept.metadata.insert("managedFields".into(), managed.clone());
-    }
+    keep_metadata(new, &mut kept, "managedFields");
     *new = kept;
 }
 
@@ -195,16 +200,9 @@ fn system_metadata(current: &Object, new: &mut Object) {
     if new.uid().is_empty() {
         new.set_meta("uid", current.uid());
     }
-    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generateName"] {
-        match current.metadata.get(field) {
-            Some(value) => new.metadata.insert(field.into(), value.clone()),
-            None => new.metadata.remove(field),
-        };
+    for field in ["creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
+        keep_metadata(current, new, field);
     }
-    match current.metadata.get("generation") {
-        Some(value) => new.metadata.insert("generation".into(), value.clone()),
-        None => new.metadata.remove("generation"),
-    };
 }
 
 /// The approval of a request may only change its conditions, the status everything but whether it

@@ -10,6 +10,7 @@ use crate::{
     resource::ResourceKind,
     schema::validate,
     selectors::{is_label_key, is_label_value},
+    strategy::pod,
 };
 
 /// Annotations may not take more than this together.
@@ -119,6 +120,7 @@ fn content(kind: &ResourceKind, object: &Object) -> Vec<Cause> {
         "Deployment" | "DaemonSet" | "StatefulSet" | "ReplicaSet" => causes.extend(selector(object)),
         _ => {}
     }
+    causes.extend(pod::validate(object));
     causes
 }
 
