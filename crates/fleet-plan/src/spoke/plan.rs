@@ -124,7 +124,7 @@ pub fn needs_look(hub: &ReadyHub, hash: &str, progress: &Progress, now: Timestam
     }
     let joined = membership(hub.managed_cluster.as_ref()).has_joined();
     let good = progress.bootstrap_good_until.is_some_and(|until| until > now + TOKEN_RESERVE);
-    !joined && !(good && hub.account.is_some())
+    !(joined || good && hub.account.is_some())
 }
 
 /// Plans the next steps of a join.
