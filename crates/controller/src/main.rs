@@ -18,7 +18,8 @@ use tracing::{error, info};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(cli).await {
+    // On the heap: it holds the state of the whole operator.
+    match Box::pin(run(cli)).await {
         Ok(()) => {
             info!("ended");
             ExitCode::SUCCESS

@@ -3,7 +3,8 @@
     clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "this program starts others, waits for them and tells what it sees"
+    clippy::large_futures,
+    reason = "this program starts others, waits for them and tells what it sees; a scenario is one long future, made once"
 )]
 
 mod bench;
