@@ -80,6 +80,6 @@ impl Lint {
             );
             return Ok(());
         }
-        process::run(process::cargo().args(["deny", "--offline", "check", "bans", "licenses", "sources"]))
+        process::run(process::cargo().args(["deny", "check", "bans", "licenses", "sources"]))
     }
 }
