@@ -70,7 +70,7 @@ impl SpokeJoiner {
                         opened = Some(cluster);
                         SpokeSide::Seen(Box::new(seen))
                     }
-                    Err(error) => SpokeSide::Unreachable(failure(&error)),
+                    Err(error) => SpokeSide::Unreachable(failure(&cluster, &error)),
                 },
                 Err(failure) => SpokeSide::Unreachable(failure),
             };

@@ -160,7 +160,8 @@ impl SpokeJoiner {
         desired: &DesiredSpoke,
     ) -> Result<(Cluster, SpokeSeen), AccessFailure> {
         let cluster = open().await?;
-        let seen = observe(&cluster, &desired.agent_namespace).await.map_err(|error| failure(&error))?;
+        let seen =
+            observe(&cluster, &desired.agent_namespace).await.map_err(|error| failure(&cluster, &error))?;
         Ok((cluster, seen))
     }
 

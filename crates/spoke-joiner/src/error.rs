@@ -1,6 +1,6 @@
 //! What can go wrong while joining or detaching a spoke.
 
-use cluster_access::{AccessError, KubeconfigError, StepError};
+use cluster_access::{AccessError, Cluster, KubeconfigError, StepError};
 use fleet_plan::spoke::facts::AccessFailure;
 use fleetconfig_api::reason::Reason;
 
@@ -42,8 +42,9 @@ impl SpokeError {
 }
 
 /// An access error as a fact about the spoke.
-pub(crate) fn failure(error: &AccessError) -> AccessFailure {
-    AccessFailure { reason: error.reason(), message: format!("spec.kubeconfig: {error}") }
+pub(crate) fn failure(cluster: &Cluster, error: &AccessError) -> AccessFailure {
+    let server = cluster.server().unwrap_or("the cluster");
+    AccessFailure { reason: error.reason(), message: format!("spec.kubeconfig, {server}: {error}") }
 }
 
 /// A kubeconfig that cannot be used, as a fact about the spoke.
