@@ -14,6 +14,7 @@
 //! - [`streams`]: every watch is a task of its own with its own back-off; one that fails delays no
 //!   other. [`served`] starts and ends streams with their CRD. Each fills a [`cache`].
 //! - [`hub_watch`]: the streams of hub clusters, shared by whoever holds the cluster.
+//! - [`leaving_watch`]: the Klusterlet of a spoke that leaves, on the spoke's own cluster.
 //! - [`wakes`]: the rules by which a change wakes a FleetConfig, a Hub or a Spoke.
 //! - [`queue`], [`runner`]: one pass per object at a time, in the order of waking; back-off per
 //!   object, a deadline per pass, panics contained, an orderly end.
@@ -41,6 +42,7 @@ pub mod hub_watch;
 #[cfg(test)]
 mod idle;
 pub mod leader_election;
+pub mod leaving_watch;
 pub mod metrics;
 pub mod operator;
 mod own_cluster;

@@ -19,6 +19,7 @@ use crate::health::Health;
 use crate::http;
 use crate::hub_watch::HubWatches;
 use crate::leader_election::{Candidate, Leadership, LeadershipLost, Timing};
+use crate::leaving_watch::LeavingWatches;
 use crate::metrics::Metrics;
 use crate::own_cluster::OwnCluster;
 use crate::queue::Queue;
@@ -64,6 +65,8 @@ pub struct Runtime {
     pub queues: Queues,
     /// The hub clusters that are watched.
     pub hub_watches: HubWatches,
+    /// The spokes that are watched while they leave.
+    pub leaving: LeavingWatches,
     /// To tell of transitions.
     pub events: Events,
     /// To count.
@@ -139,6 +142,7 @@ where
         client: client.clone(),
         caches: caches.clone(),
         queues: queues.clone(),
+        leaving: LeavingWatches::new(queues.spokes.clone(), tasks.clone()),
         hub_watches: HubWatches::new(on_signal, tasks.clone(), health.clone(), metrics.clone()),
         events,
         metrics: metrics.clone(),

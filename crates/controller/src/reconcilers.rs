@@ -10,7 +10,6 @@ mod spoke;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use cluster_access::{AccessOptions, Cluster};
 use fleet_plan::endpoint::EndpointFacts;
@@ -25,10 +24,6 @@ pub use self::spoke::SpokeReconciler;
 
 use self::echo::Echo;
 use crate::operator::{Reconcilers, Runtime};
-
-/// How soon a spoke is looked at again whose Klusterlet is going: its end shows on the spoke alone,
-/// where nothing is watched.
-const SPOKE_LOOK: Duration = Duration::from_secs(2);
 
 /// What the three reconcilers share.
 pub struct Shared {

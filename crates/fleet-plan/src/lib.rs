@@ -15,4 +15,5 @@ pub mod object;
 pub mod plan;
 pub mod release;
 pub mod spoke;
+pub mod telling;
 pub mod values;

@@ -1,6 +1,7 @@
 //! Every scenario by name.
 
 use std::pin::Pin;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -59,21 +60,23 @@ scenarios! {
         walks::two_clusters();
     "join-leaked-token", Gate, "a leaked bootstrap token gets no certificate for, and changes nothing of, any other cluster",
         leak::token();
-    "join-bad-input", Full, "each bad input is a condition that says what to change, heals when it is mended, and disturbs nobody else",
+    "join-bad-input", Gate, "each bad input is a condition that says what to change, heals when it is mended, and disturbs nobody else",
         bad_input::all();
     "join-killed", Gate, "an operator killed at random moments converges to one identity per cluster",
         killed::at_random_moments(20);
     "detach-fleet", Gate, "deleting a FleetConfig detaches its spokes, removes its hub, and leaves what it says",
         detach::fleet();
-    "detach-foreign-objects", Full, "a hub with clusters and works of others is not removed",
+    "detach-foreign-objects", Gate, "a hub with clusters and works of others is not removed",
         detach::foreign_objects();
-    "join-idle", Full, "nothing to do means nothing written, for three minutes",
-        idle::three_minutes();
-    "join-remote-hub", Full, "a Hub may be another cluster than the one that holds the Hub object",
+    "join-idle", Gate, "nothing to do means nothing written, nor after a restart",
+        idle::nothing_written_for(Duration::from_secs(20));
+    "join-idle-long", Full, "the same for three minutes",
+        idle::nothing_written_for(Duration::from_secs(180));
+    "join-remote-hub", Gate, "a Hub may be another cluster than the one that holds the Hub object",
         remote_hub::joins();
-    "join-dead-spoke", Full, "a dead spoke delays nobody",
+    "join-dead-spoke", Gate, "a dead spoke delays nobody",
         walks::dead_spoke();
-    "install-embed", Full, "a program of forty lines makes a hub and joins a spoke with the libraries alone",
+    "install-embed", Gate, "a program of forty lines makes a hub and joins a spoke with the libraries alone",
         embed::two_clusters();
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use bed::binaries::Binaries;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ impl Run {
         }
         let mut memory = Memory::load();
         let programs = programs()?;
+        // Building Kubernetes and OCM for the first time takes minutes that belong to no scenario.
+        Binaries::ready().await?;
         let (mut passed, mut failed) = (0, Vec::new());
         for scenario in chosen {
             if self.full && memory.passed.get(scenario.name) == Some(&programs) {

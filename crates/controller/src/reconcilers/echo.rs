@@ -7,12 +7,15 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 
-/// The last written version of each object, by UID.
+/// The last written version of each object, and when it was told, by UID.
 #[derive(Default)]
 pub(super) struct Echo {
     written: Mutex<HashMap<String, Written>>,
+    /// When the status of each object was last told, by UID.
+    told: Mutex<HashMap<String, Timestamp>>,
 }
 
 struct Written {
@@ -40,9 +43,24 @@ impl Echo {
         cached.clone()
     }
 
+    /// Notes that an object's status was told.
+    pub(super) fn tell(&self, uid: String, now: Timestamp) {
+        self.times().insert(uid, now);
+    }
+
+    /// When an object's status was last told by this process.
+    pub(super) fn told(&self, uid: &str) -> Option<Timestamp> {
+        self.times().get(uid).copied()
+    }
+
     /// Forgets an object that is gone.
     pub(super) fn forget(&self, uid: &str) {
         self.lock().remove(uid);
+        self.times().remove(uid);
+    }
+
+    fn times(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Written>> {

@@ -1,16 +1,13 @@
 //! A FleetConfig: make its Hub and Spokes, sum them up, take them away again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use cluster_access::{Failure, Force, Manifest, ObjectKey, PropagationPolicy};
 use fleet_plan::compose::children::{Children, compose, hub_name, is_child};
-use fleet_plan::compose::rollup::{Blocked, LiveChildren, status, tells_the_same};
+use fleet_plan::compose::rollup::{Blocked, LiveChildren, status};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use fleetconfig_api::{Reason, names};
-use jiff::{SignedDuration, Timestamp};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
@@ -25,17 +22,11 @@ const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
 /// Reconciles FleetConfigs.
 pub struct FleetReconciler {
     shared: Arc<Shared>,
-    /// When each FleetConfig's status was last written, by UID.
-    told: Mutex<HashMap<String, Timestamp>>,
 }
-
-/// How long a change of mere wording in a status may wait for more of its kind: the spokes of a
-/// fleet move together, and each would cause a write of its own.
-const GATHER: SignedDuration = SignedDuration::from_secs(5);
 
 impl FleetReconciler {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, told: Mutex::default() }
+        Self { shared }
     }
 
     fn live(&self, fleet: &FleetConfig) -> (Option<Arc<Hub>>, Vec<Arc<Spoke>>) {
@@ -148,24 +139,8 @@ impl FleetReconciler {
         let (hub, spokes) = self.live(fleet);
         let children = LiveChildren { hub: hub.as_deref(), spokes: &spokes, blocked };
         let new = status(fleet, children, pass.now);
-        let uid = fleet.uid().unwrap_or_default();
-        if fleet.status.as_ref().is_some_and(|old| *old != new && tells_the_same(old, &new)) {
-            let last = self.told().get(&uid).copied();
-            let waited = last.map_or(GATHER, |last| pass.now.duration_since(last));
-            if let Ok(rest) = Duration::try_from(GATHER - waited)
-                && !rest.is_zero()
-            {
-                return Ok(Next::After(rest));
-            }
-        }
-        if self.shared.write_status(fleet, fleet.status.as_ref(), &new).await?.is_some() {
-            self.told().insert(uid, pass.now);
-        }
-        Ok(Next::Await)
-    }
-
-    fn told(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+        let told = self.shared.tell(fleet, fleet.status.as_ref(), &new, pass).await?;
+        Ok(told.next(Next::Await))
     }
 }
 

@@ -18,7 +18,7 @@ use kube::runtime::reflector::ObjectRef;
 use spoke_joiner::SpokeJoiner;
 
 use super::access::Opened;
-use super::report::recheck;
+use super::report::{Told, recheck};
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::{HubConnection, HubView};
@@ -239,11 +239,13 @@ impl HubReconciler {
             grpc_server: old.grpc_server,
             grpc_server_ca: old.grpc_server_ca,
         };
-        self.shared.announce(hub, &old.conditions, &verdict.conditions);
-        self.shared.write_status(hub, hub.status.as_ref(), &new).await?;
+        let told = self.shared.tell(hub, hub.status.as_ref(), &new, pass).await?;
+        if told == Told::Written {
+            self.shared.announce(hub, &old.conditions, &verdict.conditions);
+        }
         match error {
             Some(error) => Err(error),
-            None => Ok(next),
+            None => Ok(told.next(next)),
         }
     }
 }

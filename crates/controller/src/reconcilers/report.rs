@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cluster_access::{AccessError, ObjectKey};
 use fleet_plan::conditions::{Draft, Standing, merge};
+use fleet_plan::telling::{Change, Telling, change, wait};
 use fleetconfig_api::Reason;
 use fleetconfig_api::condition::{self, Condition, ConditionStatus};
 use k8s_openapi::NamespaceResourceScope;
@@ -58,7 +59,58 @@ pub(super) fn failed(error: AccessError) -> ReconcileError {
     ReconcileError::transient(reason, error)
 }
 
+/// What became of a new status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is what the API server has already.
+    Known,
+    /// It was written.
+    Written,
+    /// It waits so long for more of its kind.
+    Later(Duration),
+}
+
+impl Told {
+    /// When to look again: no later than a status that waits is due.
+    pub(super) fn next(self, next: Next) -> Next {
+        match (self, next) {
+            (Self::Later(rest), Next::After(other)) => Next::After(rest.min(other)),
+            (Self::Later(rest), Next::Await) => Next::After(rest),
+            (Self::Known | Self::Written, next) => next,
+        }
+    }
+}
+
 impl Shared {
+    /// Writes a status, unless it is known or worth no write of its own yet.
+    pub(super) async fn tell<K, S>(
+        &self,
+        object: &K,
+        old: Option<&S>,
+        new: &S,
+        pass: &Pass,
+    ) -> Result<Told, ReconcileError>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Send
+            + 'static,
+        S: Serialize + Telling,
+    {
+        let change = change(old, new);
+        if change == Change::Nothing {
+            return Ok(Told::Known);
+        }
+        let uid = object.uid().unwrap_or_default();
+        if let Some(rest) = wait(change, self.echo.told(&uid), pass.now) {
+            return Ok(Told::Later(rest));
+        }
+        self.write_status(object, old, new).await?;
+        self.echo.tell(uid, pass.now);
+        Ok(Told::Written)
+    }
+
     /// Writes a status if it is another; the object as the API server has it now.
     pub(super) async fn write_status<K, S>(
         &self,

@@ -1,6 +1,6 @@
 //! A Spoke: read what its hub knows of it, join or detach it, report.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cluster_access::ClusterUid;
 use fleet_plan::conditions::{holds, merge, overlay};
@@ -21,7 +21,7 @@ use ocm_api::names::labels;
 use spoke_joiner::{Detachment, SpokeError, SpokePass};
 
 use super::hub::next;
-use super::report::recheck;
+use super::report::{Told, recheck};
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::HubView;
@@ -243,9 +243,10 @@ impl SpokeReconciler {
         };
         let values = self.values(spoke).await.unwrap_or(fleet_plan::hub::facts::ValuesText::NotNamed);
         let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: name, values, now: pass.now };
+        let looked_at = OnceLock::new();
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
-            Ok(opened.cluster)
+            Ok(looked_at.get_or_init(|| opened.cluster).clone())
         };
         match known.open.joiner.detach(&spoke_pass, Some(leaving), open).await {
             Ok(Detachment::Done { leftovers }) => {
@@ -255,8 +256,11 @@ impl SpokeReconciler {
                 None
             }
             Ok(Detachment::Working { verdict, wake, watch_spoke }) => {
-                let next = if watch_spoke { Next::After(super::SPOKE_LOOK) } else { next(wake) };
-                Some(Report { verdict: *verdict, next, error: None })
+                if let Some(cluster) = looked_at.get().filter(|_| watch_spoke) {
+                    let key = ObjectRef::from_obj(spoke);
+                    self.shared.runtime.leaving.follow(&key, cluster.client().clone());
+                }
+                Some(Report { verdict: *verdict, next: next(wake), error: None })
             }
             Err(error) => Some(Report::error(error, Some(name.to_owned()))),
         }
@@ -297,11 +301,13 @@ impl SpokeReconciler {
             klusterlet_hash: verdict.applied_hash.unwrap_or(old.klusterlet_hash),
             enabled_addons: old.enabled_addons,
         };
-        self.shared.announce(spoke, &old.conditions, &verdict.conditions);
-        self.shared.write_status(spoke, spoke.status.as_ref(), &new).await?;
+        let told = self.shared.tell(spoke, spoke.status.as_ref(), &new, pass).await?;
+        if told == Told::Written {
+            self.shared.announce(spoke, &old.conditions, &verdict.conditions);
+        }
         match error {
             Some(error) => Err(error),
-            None => Ok(next),
+            None => Ok(told.next(next)),
         }
     }
 
@@ -374,5 +380,9 @@ impl Reconcile<Spoke> for SpokeReconciler {
 
     async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {
         self.shared.report_invalid::<Spoke>(&object, pass).await
+    }
+
+    fn forget(&self, key: &ObjectRef<Spoke>) {
+        self.shared.runtime.leaving.release(key);
     }
 }

@@ -62,17 +62,6 @@ pub fn status(fleet: &FleetConfig, children: LiveChildren<'_>, now: Timestamp) -
     }
 }
 
-/// Whether two statuses differ in wording alone: same generation, same phase, same conditions with
-/// the same status.
-pub fn tells_the_same(old: &FleetConfigStatus, new: &FleetConfigStatus) -> bool {
-    let gist = |status: &FleetConfigStatus| {
-        let conditions: Vec<_> =
-            status.conditions.iter().map(|condition| (condition.type_.clone(), condition.status)).collect();
-        (status.observed_generation, status.phase, conditions)
-    };
-    gist(old) == gist(new)
-}
-
 fn standing(fleet: &FleetConfig, children: LiveChildren<'_>, deleting: bool) -> Standing {
     if deleting {
         let left = children.spokes.len();

@@ -9,11 +9,8 @@ use super::prove;
 use crate::fixtures::{FLEET, TWO_CLUSTERS, example};
 use crate::world::{RUNNING, World};
 
-/// How long nothing may be written.
-const QUIET: Duration = Duration::from_secs(180);
-
-/// Looks at the audit logs of three minutes after Running.
-pub(crate) async fn three_minutes() -> Result<()> {
+/// Looks at the audit logs of the time after Running, in which nothing may be written.
+pub(crate) async fn nothing_written_for(quiet: Duration) -> Result<()> {
     prove(World::new(&["spoke1"]).await?, async |world| {
         world.offer_spoke("spoke", "spoke1").await?;
         world.start_operator().await?;
@@ -22,7 +19,7 @@ pub(crate) async fn three_minutes() -> Result<()> {
         // The pass that reported Running may still revoke the last bootstrap account.
         tokio::time::sleep(Duration::from_secs(2)).await;
         let since = Timestamp::now();
-        tokio::time::sleep(QUIET).await;
+        tokio::time::sleep(quiet).await;
         for cluster in ["hub", "spoke1"] {
             let writes = world.writes(cluster, since)?;
             ensure!(writes.is_empty(), "{cluster} was written to although nothing changed: {writes:#?}");
