@@ -9,9 +9,8 @@ use fleet_plan::hub::plan::Refusal;
 use fleet_plan::plan::{Step, Wake};
 use fleet_plan::spoke::desire::{SpokeContext, desired_spoke};
 use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSeen, SpokeSide};
-use fleet_plan::spoke::plan::{
-    DesiredSpoke, Progress, RefusedCsr, SpokeVerdict, needs_look, plan_join, refused,
-};
+use fleet_plan::spoke::plan::{DesiredSpoke, Progress, RefusedCsr, needs_look, plan_join};
+use fleet_plan::spoke::verdict::{SpokeVerdict, refused};
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use jiff::Timestamp;
 use kube::ResourceExt;

@@ -13,7 +13,8 @@ use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::operator::v1::Klusterlet;
 
 use super::facts::{AccessFailure, BootstrapAccount, SpokeSeen, SpokeSide};
-use super::plan::{DesiredSpoke, SpokeVerdict};
+use super::plan::DesiredSpoke;
+use super::verdict::SpokeVerdict;
 use crate::conditions::{Draft, Standing};
 use crate::object::{Manifest, ObjectKey};
 use crate::plan::{Step, Target, Wake};
