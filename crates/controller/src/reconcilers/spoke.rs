@@ -178,6 +178,7 @@ impl SpokeReconciler {
                 .map(|cluster| (*cluster).clone()),
             csrs: Self::csrs(view, name).iter().map(|csr| (&**csr).into()).collect(),
             account: Self::account(view, name),
+            tokens: Vec::new(),
         }
     }
 
@@ -239,6 +240,7 @@ impl SpokeReconciler {
             works: Self::foreign_works(&known.view, name),
             csrs: Self::csrs(&known.view, name).iter().map(|csr| csr.name_any()).collect(),
             account: Self::account(&known.view, name),
+            tokens: Vec::new(),
             cluster_uid: known.open.cluster_uid.clone(),
         };
         let values = self.values(spoke).await.unwrap_or(fleet_plan::hub::facts::ValuesText::NotNamed);

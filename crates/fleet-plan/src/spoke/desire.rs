@@ -11,6 +11,7 @@ use kube::{Resource, ResourceExt};
 use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::{Value, json};
 
+use super::bootstrap::BootstrapKind;
 use super::plan::DesiredSpoke;
 use crate::hub::desire::{unknown_bundle, unrenderable};
 use crate::hub::facts::ValuesText;
@@ -109,6 +110,7 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         cluster_name: context.cluster_name.to_owned(),
         managed_cluster: managed_cluster(spoke_object, context, annotations).map_err(internal)?,
         taints: spec.managed_cluster.as_ref().map(taints).unwrap_or_default(),
+        bootstrap: bootstrap_kind(context.hub),
         account: account(context.cluster_name, &inventory).map_err(internal)?,
         foundation: rendered.foundation,
         klusterlet: rendered.agent,
@@ -122,6 +124,14 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         labels: inventory.labels().to_vec(),
         addons: spec.add_ons.iter().map(|addon| addon.config_name.clone()).collect(),
     })
+}
+
+fn bootstrap_kind(hub: &Hub) -> BootstrapKind {
+    let manager = hub.spec.cluster_manager.as_ref();
+    match manager.and_then(|manager| manager.use_bootstrap_token) {
+        Some(true) => BootstrapKind::Token,
+        Some(false) | None => BootstrapKind::ServiceAccount,
+    }
 }
 
 fn account(cluster_name: &str, inventory: &Inventory) -> Result<Manifest, ManifestError> {

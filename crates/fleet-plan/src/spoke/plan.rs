@@ -6,10 +6,10 @@ use fleetconfig_api::reason::Reason;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::bootstrap::{self, TOKEN_SECONDS};
+use super::bootstrap::{self, BootstrapKind, TOKEN_SECONDS, TokensKnown};
 use super::facts::{ReadyHub, SpokeSeen, SpokeSide};
 use super::managed_cluster;
-use super::membership::membership;
+use super::membership::{Membership, membership};
 use super::verdict::{Outlook, SpokeVerdict, verdict};
 use crate::csr::{self, Decision, RefusalReason};
 use crate::hub::plan::Refusal;
@@ -27,7 +27,9 @@ pub struct DesiredSpoke {
     /// Taints that the ManagedCluster should have. The list has no keys and other writers, so it is
     /// patched, not applied.
     pub taints: Vec<Value>,
-    /// The spoke's ServiceAccount on the hub.
+    /// Which kind of identity the spoke's agent is given for its first contact.
+    pub bootstrap: BootstrapKind,
+    /// The spoke's ServiceAccount on the hub; made only if identities are of that kind.
     pub account: Manifest,
     /// CRD and namespaces on the spoke: what the bootstrap Secret needs.
     pub foundation: Vec<Manifest>,
@@ -60,8 +62,10 @@ pub struct Progress {
     pub applied_hash: Option<String>,
     /// The delivered bootstrap credential was seen to be good until then.
     pub bootstrap_good_until: Option<Timestamp>,
-    /// The spoke was Available before.
+    /// The spoke was Ready before.
     pub was_available: bool,
+    /// Whether the spoke has bootstrap tokens on the hub, as far as this process has seen.
+    pub tokens: TokensKnown,
 }
 
 /// A spoke's plan.
@@ -90,13 +94,12 @@ pub struct RefusedCsr {
 
 /// Whether the spoke's own cluster must be looked at. Once the klusterlet is there, every signal of
 /// a join shows on the hub, so it is looked at again only when something must be written.
-pub fn needs_look(hub: &ReadyHub, hash: &str, progress: &Progress, now: Timestamp) -> bool {
-    if progress.applied_hash.as_deref() != Some(hash) {
+pub fn needs_look(desired: &DesiredSpoke, hub: &ReadyHub, progress: &Progress, now: Timestamp) -> bool {
+    if progress.applied_hash.as_deref() != Some(&desired.hash) {
         return true;
     }
     let joined = membership(hub.managed_cluster.as_ref()).has_joined();
-    let good = progress.bootstrap_good_until.is_some_and(|until| bootstrap::lasts(until, now));
-    !(joined || good && hub.account.is_some())
+    !joined && !bootstrap::is_known_good(desired.bootstrap, hub, progress, now)
 }
 
 /// Plans the next steps of a join.
@@ -109,6 +112,10 @@ pub fn plan_join(
 ) -> SpokePlan {
     let mut steps = managed_cluster::steps(desired, hub.managed_cluster.as_ref());
     let state = membership(hub.managed_cluster.as_ref());
+    let csrs = judge(desired, hub, &state, now);
+    // The agent restarted between approval and certificate and lost its key. An identity admits one
+    // request, so it gets a new one.
+    let burnt = csrs.burnt && !state.has_joined();
     let mut synced = progress.applied_hash.as_deref() == Some(&desired.hash);
     let mut failure = None;
     let mut cluster_uid = None;
@@ -119,7 +126,7 @@ pub fn plan_join(
         }
         SpokeSide::Seen(seen) => {
             cluster_uid = Some(seen.cluster_uid.clone());
-            match spoke_steps(desired, hub, seen, now) {
+            match spoke_steps(desired, hub, seen, burnt, now) {
                 Ok(more) => {
                     steps.extend(more);
                     synced = true;
@@ -128,30 +135,10 @@ pub fn plan_join(
             }
         }
     }
-    let mut refused_csrs = Vec::new();
-    let mut burnt = false;
-    for judgement in csr::judge(&hub.csrs, &bootstrap::expected_csr(desired, hub, &state)) {
-        match judgement.decision {
-            Decision::Approve(approval) => steps.push(Step::ApproveCsr {
-                name: approval.name,
-                resource_version: approval.resource_version,
-                message: approval.message,
-            }),
-            Decision::Refuse { reason, message } => {
-                burnt |= reason == RefusalReason::AlreadyAdmitted;
-                refused_csrs.push(RefusedCsr { name: judgement.name, reason: reason.as_str(), message });
-            }
-            Decision::Ignore(_) => {}
-        }
-    }
-    if burnt && !state.has_joined() {
-        // The agent restarted between approval and certificate and lost its key. An account admits
-        // one request, so it gets a new account, and with it a new token.
-        steps.extend(bootstrap::revoke(desired, hub));
-    }
-    if state.is_available() && synced && failure.is_none() {
-        // The agent has an identity of its own now: the way in is closed behind it.
-        steps.extend(bootstrap::revoke(desired, hub));
+    steps.extend(csrs.approvals);
+    // Once the agent has an identity of its own, the way in is closed behind it.
+    if burnt || state.is_available() && synced && failure.is_none() {
+        steps.extend(bootstrap::revoke(desired, hub.account.as_ref(), &hub.tokens));
     }
     let verdict = verdict(&Outlook {
         desired,
@@ -160,15 +147,45 @@ pub fn plan_join(
         failure: failure.as_ref(),
         progress,
         cluster_uid,
-        refused_csr: refused_csrs.first(),
+        refused_csr: csrs.refused.first(),
     });
-    let wake = if failure.is_none() && !state.has_joined() {
+    let wake = if burnt {
+        Wake::After(bootstrap::REPLACE)
+    } else if failure.is_none() && !state.has_joined() {
         // A join that takes as long as its token lives needs a new one.
         Wake::After(Duration::from_secs(TOKEN_SECONDS.unsigned_abs() - 600))
     } else {
         Wake::OnEvent
     };
-    SpokePlan { steps, verdict, wake, refused_csrs }
+    SpokePlan { steps, verdict, wake, refused_csrs: csrs.refused }
+}
+
+/// What becomes of the cluster's CSRs.
+#[derive(Default)]
+struct Judged {
+    approvals: Vec<Step>,
+    refused: Vec<RefusedCsr>,
+    /// The identity has been used up, and another request waits.
+    burnt: bool,
+}
+
+fn judge(desired: &DesiredSpoke, hub: &ReadyHub, state: &Membership, now: Timestamp) -> Judged {
+    let mut judged = Judged::default();
+    for judgement in csr::judge(&hub.csrs, &bootstrap::expected_csr(desired, hub, state, now)) {
+        match judgement.decision {
+            Decision::Approve(approval) => judged.approvals.push(Step::ApproveCsr {
+                name: approval.name,
+                resource_version: approval.resource_version,
+                message: approval.message,
+            }),
+            Decision::Refuse { reason, message } => {
+                judged.burnt |= reason == RefusalReason::AlreadyAdmitted;
+                judged.refused.push(RefusedCsr { name: judgement.name, reason: reason.as_str(), message });
+            }
+            Decision::Ignore(_) => {}
+        }
+    }
+    judged
 }
 
 /// What has to be written on the spoke.
@@ -176,6 +193,7 @@ fn spoke_steps(
     desired: &DesiredSpoke,
     hub: &ReadyHub,
     seen: &SpokeSeen,
+    burnt: bool,
     now: Timestamp,
 ) -> Result<Vec<Step>, Refusal> {
     if let Some(klusterlet) = &seen.klusterlet {
@@ -214,7 +232,9 @@ fn spoke_steps(
         presence,
     };
     steps.push(ensure("foundation", desired.foundation.clone(), presence));
+    // A burnt identity goes first; a credential of it would be of no use.
     if let Some(endpoint) = endpoint
+        && !burnt
         && bootstrap::is_needed(desired, hub, seen, endpoint, now)
     {
         steps.extend(bootstrap::deliver(desired, hub, endpoint));
