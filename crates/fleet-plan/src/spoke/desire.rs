@@ -1,22 +1,20 @@
 //! From a Spoke as its user wrote it to what it asks for.
 
-use std::collections::BTreeMap;
-
 use fleetconfig_api::common::{KlusterletMode, ManagedClusterMetadata};
 use fleetconfig_api::names;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Resource, ResourceExt};
-use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::{Value, json};
 
 use super::bootstrap::BootstrapKind;
+use super::managed_cluster;
 use super::plan::DesiredSpoke;
 use crate::hub::desire::{unknown_bundle, unrenderable};
 use crate::hub::facts::ValuesText;
 use crate::hub::plan::Refusal;
-use crate::manifests::inventory::{Inventory, label_value};
+use crate::manifests::inventory::Inventory;
 use crate::manifests::{
     BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, spoke,
 };
@@ -108,7 +106,13 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
     let hash = content_hash(&json!([bodies(&rendered.foundation), bodies(&rendered.agent)]));
     Ok(DesiredSpoke {
         cluster_name: context.cluster_name.to_owned(),
-        managed_cluster: managed_cluster(spoke_object, context, annotations).map_err(internal)?,
+        managed_cluster: managed_cluster::manifest(
+            spoke_object,
+            context.cluster_name,
+            context.is_hub,
+            annotations,
+        )
+        .map_err(internal)?,
         taints: spec.managed_cluster.as_ref().map(taints).unwrap_or_default(),
         bootstrap: bootstrap_kind(context.hub),
         account: account(context.cluster_name, &inventory).map_err(internal)?,
@@ -142,34 +146,6 @@ fn account(cluster_name: &str, inventory: &Inventory) -> Result<Manifest, Manife
         "automountServiceAccountToken": false,
     }))?;
     Ok(manifest.labelled(labels))
-}
-
-fn managed_cluster(
-    spoke: &Spoke,
-    context: SpokeContext<'_>,
-    mut annotations: BTreeMap<String, String>,
-) -> Result<Manifest, ManifestError> {
-    let mut labels = BTreeMap::new();
-    if let Some(wanted) = &spoke.spec.managed_cluster {
-        labels.extend(wanted.labels.clone());
-        annotations.extend(wanted.annotations.clone());
-        if let Some(set) = &wanted.cluster_set {
-            labels.insert(ocm_api::names::labels::CLUSTER_SET.to_owned(), set.clone());
-        }
-    }
-    // Upstream's owner labels last: they say whose the cluster is and must not be overwritten.
-    labels.insert(names::LABEL_SPOKE_NAME.to_owned(), label_value(&spoke.name_any()));
-    labels.insert(names::LABEL_SPOKE_NAMESPACE.to_owned(), spoke.namespace().unwrap_or_default());
-    if context.is_hub {
-        labels.insert(
-            names::LABEL_MANAGED_CLUSTER_TYPE.to_owned(),
-            names::MANAGED_CLUSTER_TYPE_HUB_AS_SPOKE.to_owned(),
-        );
-    }
-    Manifest::of_value::<ManagedCluster>(json!({
-        "metadata": { "name": context.cluster_name, "labels": labels, "annotations": annotations },
-        "spec": { "hubAcceptsClient": true },
-    }))
 }
 
 fn taints(wanted: &ManagedClusterMetadata) -> Vec<Value> {

@@ -25,7 +25,7 @@ pub struct DesiredSpoke {
     /// applied whole, because a key that is left out of an apply is removed.
     pub managed_cluster: Manifest,
     /// Taints that the ManagedCluster should have. The list has no keys and other writers, so it is
-    /// patched, not applied.
+    /// patched, not applied; the memory of which are ours is on the object.
     pub taints: Vec<Value>,
     /// Which kind of identity the spoke's agent is given for its first contact.
     pub bootstrap: BootstrapKind,
