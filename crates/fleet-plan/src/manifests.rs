@@ -23,6 +23,7 @@ pub use bootstrap_token::{
     bootstrap_token, bootstrap_token_key,
 };
 pub use hub::{HubManifestInput, hub};
+pub use images::has_pull_secret;
 pub use spoke::{
     CARRIER_ROLE, HubOnSameCluster, SpokeManifestInput, SpokeManifests, cluster_annotations, spoke,
 };

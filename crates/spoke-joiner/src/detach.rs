@@ -52,6 +52,7 @@ impl SpokeJoiner {
                     hub: pass.hub,
                     cluster_name: pass.cluster_name,
                     values: crate::ValuesText::NotNamed,
+                    hub_values: pass.hub_values.clone(),
                     now: pass.now,
                 };
                 self.desire(&plain_pass, &ready, is_hub).map_err(|refusal| SpokeError::Refused {

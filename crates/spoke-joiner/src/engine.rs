@@ -73,6 +73,8 @@ pub struct SpokePass<'a> {
     pub cluster_name: &'a str,
     /// The text behind `klusterlet.valuesFrom`.
     pub values: ValuesText,
+    /// The text behind the Hub's `clusterManager.valuesFrom`; used only if the spoke is the hub itself.
+    pub hub_values: ValuesText,
     /// Now.
     pub now: Timestamp,
 }
@@ -200,6 +202,7 @@ impl SpokeJoiner {
                 hub_bundle: &ready.bundle_version,
                 cluster_name: pass.cluster_name,
                 values: &pass.values,
+                hub_values: &pass.hub_values,
                 is_hub,
             },
         )

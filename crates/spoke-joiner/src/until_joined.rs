@@ -67,6 +67,7 @@ impl SpokeJoiner {
                 hub,
                 cluster_name: &name,
                 values: ValuesText::NotNamed,
+                hub_values: ValuesText::NotNamed,
                 now: now(),
             };
             let outcome = self.join(&pass, &ready, async || Ok(cluster.clone())).await?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cluster_access::ClusterUid;
 use fleet_plan::conditions::{holds, merge, overlay};
+use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
@@ -140,8 +141,13 @@ impl SpokeReconciler {
             Ok(values) => values,
             Err(failure) => return Report::failed(&failure, Some(name)),
         };
+        let hub_values = match self.hub_values(spoke, &known).await {
+            Ok(values) => values,
+            Err(failure) => return Report::failed(&failure, Some(name)),
+        };
         let ready = self.ready(&known, &name);
-        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: &name, values, now: pass.now };
+        let hub = &known.hub;
+        let spoke_pass = SpokePass { spoke, hub, cluster_name: &name, values, hub_values, now: pass.now };
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
             Ok(opened.cluster)
@@ -195,9 +201,20 @@ impl SpokeReconciler {
         Some(BootstrapAccount { uid: account.uid().unwrap_or_default() })
     }
 
-    async fn values(&self, spoke: &Spoke) -> Result<fleet_plan::hub::facts::ValuesText, AccessFailure> {
+    async fn values(&self, spoke: &Spoke) -> Result<ValuesText, AccessFailure> {
         let reference = spoke.spec.klusterlet.values_from.as_ref();
         self.shared.values_text(&spoke.metadata, "spec.klusterlet.valuesFrom", reference).await
+    }
+
+    /// The text behind the `valuesFrom` of the hub, which matters only to a spoke that is the hub
+    /// itself. Until it has been looked at, every spoke may be.
+    async fn hub_values(&self, spoke: &Spoke, known: &KnownHub) -> Result<ValuesText, AccessFailure> {
+        let uid = spoke.status.as_ref().and_then(|status| status.cluster_uid.as_ref());
+        if uid.is_some_and(|uid| *uid != known.open.cluster_uid) {
+            return Ok(ValuesText::NotNamed);
+        }
+        let reference = known.hub.spec.cluster_manager.as_ref().and_then(|m| m.values_from.as_ref());
+        self.shared.values_text(&known.hub.metadata, "spec.clusterManager.valuesFrom", reference).await
     }
 
     /// One pass of a detachment; `None` when the finalizers may go.
@@ -243,8 +260,12 @@ impl SpokeReconciler {
             tokens: Vec::new(),
             cluster_uid: known.open.cluster_uid.clone(),
         };
-        let values = self.values(spoke).await.unwrap_or(fleet_plan::hub::facts::ValuesText::NotNamed);
-        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: name, values, now: pass.now };
+        let values = self.values(spoke).await.unwrap_or(ValuesText::NotNamed);
+        // What is not known is not deleted.
+        let unread = |failure: AccessFailure| ValuesText::Missing { message: failure.message };
+        let hub_values = self.hub_values(spoke, &known).await.unwrap_or_else(unread);
+        let hub = &known.hub;
+        let spoke_pass = SpokePass { spoke, hub, cluster_name: name, values, hub_values, now: pass.now };
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
             Ok(opened.cluster)

@@ -4,6 +4,7 @@ use fleetconfig_api::common::{KlusterletMode, ManagedClusterMetadata};
 use fleetconfig_api::names;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
+use fleetconfig_api::values::ClusterManagerValues;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
@@ -16,11 +17,11 @@ use crate::hub::facts::ValuesText;
 use crate::hub::plan::Refusal;
 use crate::manifests::inventory::Inventory;
 use crate::manifests::{
-    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, spoke,
+    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, has_pull_secret, spoke,
 };
 use crate::object::{Manifest, ManifestError};
 use crate::release::resolve;
-use crate::values::{content_hash, merge};
+use crate::values::{ValuesError, content_hash, merge};
 
 /// The inventory labels of everything that a Spoke owns.
 pub fn inventory(spoke: &Spoke) -> Inventory {
@@ -43,6 +44,8 @@ pub struct SpokeContext<'a> {
     pub cluster_name: &'a str,
     /// The text behind `klusterlet.valuesFrom`.
     pub values: &'a ValuesText,
+    /// The text behind the hub's `clusterManager.valuesFrom`; used only if the cluster is the hub's own.
+    pub hub_values: &'a ValuesText,
     /// Its cluster is the hub's own.
     pub is_hub: bool,
 }
@@ -74,10 +77,6 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         .map_err(|error| unknown_bundle("spec.klusterlet", &error))?;
     let hub_source = context.hub.spec.cluster_manager.as_ref().map(|manager| &manager.source);
     let registry = own.or(hub_source).map_or(names::DEFAULT_REGISTRY, |source| source.registry.as_str());
-    let hub_values = context.hub.spec.cluster_manager.as_ref().and_then(|m| m.values.as_ref());
-    let has_pull_secret = hub_values
-        .and_then(|values| values.images.as_ref())
-        .is_some_and(|images| images.image_credentials.is_some());
     let inventory = inventory(spoke_object);
     let rendered = spoke(&SpokeManifestInput {
         bundle,
@@ -93,7 +92,9 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         addon_auth: klusterlet.addon_kube_client_registration_auth,
         addon_token_seconds: klusterlet.addon_token_expiration_seconds,
         values: &values,
-        hub_on_same_cluster: context.is_hub.then_some(HubOnSameCluster { has_pull_secret }),
+        hub_on_same_cluster: context
+            .is_hub
+            .then(|| HubOnSameCluster { has_pull_secret: hub_has_pull_secret(&context) }),
     })
     .map_err(|error| unrenderable("spec.klusterlet", &error))?;
     let registration = values.klusterlet.as_ref().and_then(|k| k.registration_configuration.as_ref());
@@ -128,6 +129,17 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         labels: inventory.labels().to_vec(),
         addons: spec.add_ons.iter().map(|addon| addon.config_name.clone()).collect(),
     })
+}
+
+/// Whether the hub's side writes a pull Secret, which the spoke's side must then leave alone. Values
+/// that cannot be read or used may hold credentials, so they count as if they did.
+fn hub_has_pull_secret(context: &SpokeContext<'_>) -> bool {
+    if matches!(context.hub_values, ValuesText::Missing { .. }) {
+        return true;
+    }
+    let inline = context.hub.spec.cluster_manager.as_ref().and_then(|manager| manager.values.as_ref());
+    let merged: Result<ClusterManagerValues, ValuesError> = merge(inline, context.hub_values.text());
+    merged.map_or(true, |values| has_pull_secret(values.images.as_ref()))
 }
 
 fn bootstrap_kind(hub: &Hub) -> BootstrapKind {

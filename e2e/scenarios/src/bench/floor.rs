@@ -114,6 +114,7 @@ impl Joining {
             hub_bundle: &desired.bundle_version,
             cluster_name: name,
             values: &ValuesText::NotNamed,
+            hub_values: &ValuesText::NotNamed,
             is_hub,
         };
         let desired = desired_spoke(spoke, context).map_err(refused)?;
