@@ -7,7 +7,6 @@ use fleet_plan::object::{Manifest, ManifestError, ObjectKey};
 use fleet_plan::plan::{BootstrapDelivery, BootstrapIssuer, Step, Target};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
-use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::json;
@@ -153,7 +152,11 @@ impl Executor<'_> {
                 cluster.delete(key, uid.as_deref(), PropagationPolicy::Background).await?;
             }
             Step::DeleteOwned { target, key, labels } => {
-                self.delete_owned(self.cluster(*target, step)?, key, labels).await?;
+                let cluster = self.cluster(*target, step)?;
+                let report = cluster.delete_set(std::slice::from_ref(key), labels).await?;
+                if !report.foreign.is_empty() {
+                    tracing::info!(object = %key, "kept: it does not carry our labels");
+                }
             }
         }
         Ok(())
@@ -232,21 +235,5 @@ impl Executor<'_> {
                 _ => Err(error.into()),
             },
         }
-    }
-
-    async fn delete_owned(
-        &self,
-        cluster: &Cluster,
-        key: &ObjectKey,
-        labels: &[(String, String)],
-    ) -> Result<(), StepError> {
-        let Some(live) = cluster.get(key).await? else { return Ok(()) };
-        let ours = labels.iter().all(|(name, value)| live.labels().get(name) == Some(value));
-        if ours {
-            cluster.delete(key, live.uid().as_deref(), PropagationPolicy::Background).await?;
-        } else {
-            tracing::info!(object = %key, "kept: it does not carry our labels");
-        }
-        Ok(())
     }
 }

@@ -126,7 +126,8 @@ pub enum Step {
         /// The object must still be this one.
         uid: Option<String>,
     },
-    /// Delete an object only if it carries all of these labels: what we made, never a namesake.
+    /// Delete an object only if it carries all of these labels: what we made, never a namesake. Without
+    /// labels nothing is deleted.
     DeleteOwned {
         /// Where.
         target: Target,
