@@ -4,8 +4,11 @@ pub mod bootstrap;
 pub mod credentials;
 pub mod desire;
 pub mod facts;
-mod managed_cluster;
+pub mod managed_cluster;
 pub mod membership;
 pub mod plan;
 pub mod removal;
 pub mod verdict;
+
+#[cfg(test)]
+mod tests;

@@ -214,13 +214,16 @@ pub(super) fn expected_csr(
     let requester = match identity {
         Some(Identity::Token(token, _)) => Requester::bootstrap_token(&token.id, [BOOTSTRAP_GROUP]),
         Some(Identity::Account(account)) => account_requester(desired, &account.uid),
-        // Nobody has this name and UID; the window is closed as well.
-        None => account_requester(desired, ""),
+        // Nobody has these names and UIDs; the window is closed as well.
+        None => match desired.bootstrap {
+            BootstrapKind::ServiceAccount => account_requester(desired, ""),
+            BootstrapKind::Token => Requester::bootstrap_token("", [BOOTSTRAP_GROUP]),
+        },
     };
     Expected {
         cluster: desired.cluster_name.clone(),
         // Only a cluster that has not joined yet is let in; the agent renews by itself afterwards.
-        window: if identity.is_some() && !state.has_joined() { Window::Open } else { Window::Closed },
+        window: if identity.is_some() && state.may_join() { Window::Open } else { Window::Closed },
         requester,
         agent: None,
         max_expiration_seconds: None,

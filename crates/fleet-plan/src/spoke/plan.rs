@@ -98,8 +98,8 @@ pub fn needs_look(desired: &DesiredSpoke, hub: &ReadyHub, progress: &Progress, n
     if progress.applied_hash.as_deref() != Some(&desired.hash) {
         return true;
     }
-    let joined = membership(hub.managed_cluster.as_ref()).has_joined();
-    !joined && !bootstrap::is_known_good(desired.bootstrap, hub, progress, now)
+    membership(hub.managed_cluster.as_ref()).may_join()
+        && !bootstrap::is_known_good(desired.bootstrap, hub, progress, now)
 }
 
 /// Plans the next steps of a join.
@@ -126,7 +126,9 @@ pub fn plan_join(
         }
         SpokeSide::Seen(seen) => {
             cluster_uid = Some(seen.cluster_uid.clone());
-            match spoke_steps(desired, hub, seen, burnt, now) {
+            // A burnt identity goes before there is another; a cluster that was shut out gets none.
+            let may_deliver = !burnt && !matches!(state, Membership::Denied | Membership::Leaving);
+            match spoke_steps(desired, hub, seen, may_deliver, now) {
                 Ok(more) => {
                     steps.extend(more);
                     synced = true;
@@ -193,7 +195,7 @@ fn spoke_steps(
     desired: &DesiredSpoke,
     hub: &ReadyHub,
     seen: &SpokeSeen,
-    burnt: bool,
+    may_deliver: bool,
     now: Timestamp,
 ) -> Result<Vec<Step>, Refusal> {
     if let Some(klusterlet) = &seen.klusterlet {
@@ -232,9 +234,8 @@ fn spoke_steps(
         presence,
     };
     steps.push(ensure("foundation", desired.foundation.clone(), presence));
-    // A burnt identity goes first; a credential of it would be of no use.
     if let Some(endpoint) = endpoint
-        && !burnt
+        && may_deliver
         && bootstrap::is_needed(desired, hub, seen, endpoint, now)
     {
         steps.extend(bootstrap::deliver(desired, hub, endpoint));
