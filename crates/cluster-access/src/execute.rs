@@ -1,11 +1,12 @@
 //! Carrying out a plan, step by step.
 
-use fleet_plan::manifests::{BootstrapKubeconfig, RenderError, bootstrap_kubeconfig};
+use fleet_plan::manifests::{
+    BootstrapKubeconfig, BootstrapTokenInput, RenderError, bootstrap_kubeconfig, bootstrap_token,
+};
 use fleet_plan::object::{Manifest, ManifestError, ObjectKey};
-use fleet_plan::plan::{BootstrapDelivery, Step, Target};
-use jiff::Timestamp;
+use fleet_plan::plan::{BootstrapDelivery, BootstrapIssuer, Step, Target};
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
-use kube::ResourceExt;
 use kube::api::PropagationPolicy;
 use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::json;
@@ -14,6 +15,7 @@ use crate::cluster::Cluster;
 use crate::error::{AccessError, Failure};
 use crate::ledger::Ledger;
 use crate::objects::Force;
+use crate::token::{FreshToken, MintedToken, NoRandomness};
 
 /// Name of the ManagedCluster that is offered to OCM's webhooks and never stored.
 const PROBE: &str = "fleetconfig-webhook-probe";
@@ -70,6 +72,9 @@ pub enum StepError {
     /// A manifest could not be built.
     #[error("building a manifest")]
     Manifest(#[from] ManifestError),
+    /// No bootstrap token could be made up.
+    #[error("making a bootstrap token")]
+    NoRandomness(#[from] NoRandomness),
     /// A step names a cluster that was not opened.
     #[error("`{step}` needs the spoke's cluster, which is not open")]
     NotOpen {
@@ -83,7 +88,7 @@ impl StepError {
     pub fn access(&self) -> Option<&AccessError> {
         match self {
             Self::Access(error) => Some(error),
-            Self::Render(_) | Self::Manifest(_) | Self::NotOpen { .. } => None,
+            Self::Render(_) | Self::Manifest(_) | Self::NoRandomness(_) | Self::NotOpen { .. } => None,
         }
     }
 }
@@ -147,7 +152,11 @@ impl Executor<'_> {
                 cluster.delete(key, uid.as_deref(), PropagationPolicy::Background).await?;
             }
             Step::DeleteOwned { target, key, labels } => {
-                self.delete_owned(self.cluster(*target, step)?, key, labels).await?;
+                let cluster = self.cluster(*target, step)?;
+                let report = cluster.delete_set(std::slice::from_ref(key), labels).await?;
+                if !report.foreign.is_empty() {
+                    tracing::info!(object = %key, "kept: it does not carry our labels");
+                }
             }
         }
         Ok(())
@@ -155,10 +164,14 @@ impl Executor<'_> {
 
     async fn deliver(&self, step: &Step, delivery: &BootstrapDelivery) -> Result<Timestamp, StepError> {
         let spoke = self.cluster(Target::Spoke, step)?;
-        let token = self
-            .hub
-            .mint_token(&delivery.account_namespace, &delivery.account, delivery.token_seconds)
-            .await?;
+        let token = match &delivery.issuer {
+            BootstrapIssuer::ServiceAccount { namespace, name } => {
+                self.hub.mint_token(namespace, name, delivery.token_seconds).await?
+            }
+            BootstrapIssuer::BootstrapToken { description } => {
+                self.create_token(description, delivery).await?
+            }
+        };
         let secret = bootstrap_kubeconfig(&BootstrapKubeconfig {
             namespace: &delivery.secret_namespace,
             endpoint: &delivery.endpoint,
@@ -169,6 +182,25 @@ impl Executor<'_> {
         })?;
         spoke.apply(&secret, self.manager, Force::Force).await?;
         Ok(token.expires_at)
+    }
+
+    /// Creates, not applies: a token of that id would be somebody else's.
+    async fn create_token(
+        &self,
+        description: &str,
+        delivery: &BootstrapDelivery,
+    ) -> Result<MintedToken, StepError> {
+        let fresh = FreshToken::make()?;
+        let expires_at = self.now + SignedDuration::from_secs(delivery.token_seconds);
+        let manifest = bootstrap_token(&BootstrapTokenInput {
+            id: &fresh.id,
+            secret: &fresh.secret,
+            expires_at,
+            description,
+            labels: &delivery.labels,
+        })?;
+        self.hub.create(&manifest, self.manager).await?;
+        Ok(MintedToken { secret: fresh.bearer(), expires_at })
     }
 
     /// Approves; a CSR that changed or went away in the meantime is judged again when it is seen.
@@ -203,21 +235,5 @@ impl Executor<'_> {
                 _ => Err(error.into()),
             },
         }
-    }
-
-    async fn delete_owned(
-        &self,
-        cluster: &Cluster,
-        key: &ObjectKey,
-        labels: &[(String, String)],
-    ) -> Result<(), StepError> {
-        let Some(live) = cluster.get(key).await? else { return Ok(()) };
-        let ours = labels.iter().all(|(name, value)| live.labels().get(name) == Some(value));
-        if ours {
-            cluster.delete(key, live.uid().as_deref(), PropagationPolicy::Background).await?;
-        } else {
-            tracing::info!(object = %key, "kept: it does not carry our labels");
-        }
-        Ok(())
     }
 }

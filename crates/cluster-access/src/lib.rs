@@ -49,4 +49,4 @@ pub use kube::api::PropagationPolicy;
 pub use kubeconfig::{CheckedKubeconfig, KubeconfigError, KubeconfigPolicy};
 pub use ledger::{Ledger, SetDigest};
 pub use objects::{Deleted, Force};
-pub use token::MintedToken;
+pub use token::{MintedToken, NoRandomness};

@@ -6,6 +6,7 @@
 //! API server or OCM decides, and we do not own it.
 
 mod bootstrap;
+mod bootstrap_token;
 mod hub;
 mod hub_rights;
 mod images;
@@ -17,7 +18,12 @@ mod spoke;
 mod spoke_rights;
 
 pub use bootstrap::{BOOTSTRAP_NAMESPACE, BOOTSTRAP_ROLE, BootstrapKubeconfig, bootstrap_kubeconfig};
+pub use bootstrap_token::{
+    BOOTSTRAP_GROUP, BootstrapTokenInput, TOKEN_ID_LENGTH, TOKEN_NAMESPACE, TOKEN_SECRET_LENGTH, TOKEN_TYPE,
+    bootstrap_token, bootstrap_token_key,
+};
 pub use hub::{HubManifestInput, hub};
+pub use images::has_pull_secret;
 pub use spoke::{
     CARRIER_ROLE, HubOnSameCluster, SpokeManifestInput, SpokeManifests, cluster_annotations, spoke,
 };

@@ -28,14 +28,29 @@ pub enum Presence {
     Unknown,
 }
 
+/// Whose token a bootstrap credential holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BootstrapIssuer {
+    /// A ServiceAccount on the hub, which exists by then.
+    ServiceAccount {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+    },
+    /// A bootstrap token of Kubernetes, which is created on the hub with the credential.
+    BootstrapToken {
+        /// What it is for, for whoever finds it.
+        description: String,
+    },
+}
+
 /// Delivers a fresh bootstrap credential to a spoke. The token is made when the step is carried
 /// out and is part of no plan, log or status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootstrapDelivery {
-    /// Namespace of the spoke's ServiceAccount on the hub.
-    pub account_namespace: String,
-    /// Name of the spoke's ServiceAccount on the hub.
-    pub account: String,
+    /// Whose token it is.
+    pub issuer: BootstrapIssuer,
     /// Life of the token in seconds.
     pub token_seconds: i64,
     /// Namespace of the bootstrap Secret on the spoke.
@@ -46,7 +61,7 @@ pub struct BootstrapDelivery {
     pub proxy_url: Option<String>,
     /// PEM of the CA that signs the proxy's certificate.
     pub proxy_ca: Option<String>,
-    /// Labels of the Secret.
+    /// Labels of what is written: the Secret on the spoke, and a bootstrap token on the hub.
     pub labels: Vec<(String, String)>,
 }
 
@@ -111,7 +126,8 @@ pub enum Step {
         /// The object must still be this one.
         uid: Option<String>,
     },
-    /// Delete an object only if it carries all of these labels: what we made, never a namesake.
+    /// Delete an object only if it carries all of these labels: what we made, never a namesake. Without
+    /// labels nothing is deleted.
     DeleteOwned {
         /// Where.
         target: Target,
@@ -133,7 +149,11 @@ impl Step {
             Self::ApplyShared { manifest, .. } => format!("apply our keys of {}", manifest.key),
             Self::Patch { key, .. } => format!("patch {key}"),
             Self::DeliverBootstrap(delivery) => {
-                format!("deliver a bootstrap credential of {}", delivery.account)
+                let issuer = match &delivery.issuer {
+                    BootstrapIssuer::ServiceAccount { name, .. } => name,
+                    BootstrapIssuer::BootstrapToken { description } => description,
+                };
+                format!("deliver a bootstrap credential: {issuer}")
             }
             Self::ApproveCsr { name, .. } => {
                 format!("approve {} {name}", CertificateSigningRequest::kind(&()))

@@ -1,8 +1,14 @@
 //! Joining a spoke, keeping it joined, and letting it go.
 
+pub mod bootstrap;
 pub mod credentials;
 pub mod desire;
 pub mod facts;
+pub mod managed_cluster;
 pub mod membership;
 pub mod plan;
 pub mod removal;
+pub mod verdict;
+
+#[cfg(test)]
+mod tests;

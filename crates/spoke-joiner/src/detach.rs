@@ -1,10 +1,13 @@
 //! One pass over a spoke that leaves.
 
-use cluster_access::{Cluster, PropagationPolicy};
+use cluster_access::Cluster;
+use fleet_plan::spoke::bootstrap::{BootstrapKind, revoke};
 use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSide};
+use fleet_plan::spoke::plan::DesiredSpoke;
 use fleet_plan::spoke::removal::{LeavingFacts, LeavingHub, SpokeRemoval, needs_look, plan_detach};
 use fleetconfig_api::common::DeletionPolicy;
-use jiff::SignedDuration;
+use fleetconfig_api::v1beta1::Spoke;
+use jiff::{SignedDuration, Timestamp};
 use kube::Resource;
 
 use crate::engine::{Detachment, SpokeJoiner, SpokePass};
@@ -49,6 +52,7 @@ impl SpokeJoiner {
                     hub: pass.hub,
                     cluster_name: pass.cluster_name,
                     values: crate::ValuesText::NotNamed,
+                    hub_values: pass.hub_values.clone(),
                     now: pass.now,
                 };
                 self.desire(&plain_pass, &ready, is_hub).map_err(|refusal| SpokeError::Refused {
@@ -57,9 +61,14 @@ impl SpokeJoiner {
                 })?
             }
         };
-        let orphan = pass.spoke.spec.deletion_policy == DeletionPolicy::Orphan;
-        if orphan {
-            return self.orphan(leaving.as_ref(), &desired.account.key).await;
+        let mut leaving = leaving;
+        if let Some(hub) = &mut leaving
+            && (desired.bootstrap == BootstrapKind::Token || self.left_tokens(pass.spoke))
+        {
+            hub.tokens = self.tokens(&desired).await?;
+        }
+        if pass.spoke.spec.deletion_policy == DeletionPolicy::Orphan {
+            return self.orphan(pass.spoke, leaving.as_ref(), &desired, pass.now).await;
         }
         let mut opened = None;
         let mut side = SpokeSide::NotLooked;
@@ -100,15 +109,16 @@ impl SpokeJoiner {
     /// Leaves the cluster joined and forgets it; only the way in is closed.
     async fn orphan(
         &self,
+        spoke: &Spoke,
         leaving: Option<&LeavingHub>,
-        account: &cluster_access::ObjectKey,
+        desired: &DesiredSpoke,
+        now: Timestamp,
     ) -> Result<Detachment, SpokeError> {
-        if let Some(open) = leaving.and_then(|hub| hub.account.as_ref()) {
-            self.hub
-                .delete(account, Some(&open.uid), PropagationPolicy::Background)
-                .await
-                .map_err(SpokeError::Hub)?;
+        if let Some(hub) = leaving {
+            let steps = revoke(desired, hub.account.as_ref(), &hub.tokens);
+            self.carry_out(&steps, None, now).await?;
         }
+        self.forget(spoke);
         Ok(Detachment::Done {
             leftovers: vec!["the cluster stays joined, because deletionPolicy is Orphan".to_owned()],
         })

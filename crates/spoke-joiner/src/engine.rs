@@ -6,15 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use cluster_access::{Cluster, Executed, Executor, Ledger};
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
+use fleet_plan::manifests::TOKEN_NAMESPACE;
 use fleet_plan::plan::{Step, Wake};
+use fleet_plan::spoke::bootstrap::{BootstrapKind, TokensKnown, good_until, needs_tokens};
+use fleet_plan::spoke::credentials::TokenSecret;
 use fleet_plan::spoke::desire::{SpokeContext, desired_spoke};
-use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSeen, SpokeSide};
-use fleet_plan::spoke::plan::{
-    DesiredSpoke, Progress, RefusedCsr, SpokeVerdict, needs_look, plan_join, refused,
-};
+use fleet_plan::spoke::facts::{AccessFailure, BootstrapToken, ReadyHub, SpokeSeen, SpokeSide};
+use fleet_plan::spoke::plan::{DesiredSpoke, Progress, RefusedCsr, needs_look, plan_join};
+use fleet_plan::spoke::verdict::{SpokeVerdict, refused};
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
+use kube::api::ListParams;
+use kube::core::ApiResource;
 
 use crate::FIELD_MANAGER;
 use crate::endpoint::verified;
@@ -26,9 +31,35 @@ use crate::observe::observe;
 pub struct SpokeJoiner {
     pub(crate) hub: Cluster,
     ledger: Ledger,
-    /// Until when each spoke's bootstrap credential was seen to be good, by the Spoke's UID. Losing
-    /// it costs a look, never correctness.
-    bootstrap_until: Mutex<HashMap<String, Timestamp>>,
+    /// What was seen of each spoke's way in, by the Spoke's UID. Losing it costs a look, never
+    /// correctness.
+    ways_in: Mutex<HashMap<String, WayIn>>,
+}
+
+/// What was seen of a spoke's way in.
+#[derive(Clone, Copy, Debug, Default)]
+struct WayIn {
+    /// Until when the delivered bootstrap credential is good.
+    good_until: Option<Timestamp>,
+    /// Whether the spoke has bootstrap tokens on the hub.
+    tokens: TokensKnown,
+}
+
+impl WayIn {
+    /// What is there after these steps.
+    fn after(self, kind: BootstrapKind, steps: &[Step], done: &Executed) -> Self {
+        let revoked = steps.iter().any(|step| matches!(step, Step::Delete { .. }));
+        // Steps that take a way in away leave none of any kind; those that hand one out do both.
+        let none = if self.tokens == TokensKnown::Unknown { self.tokens } else { TokensKnown::None };
+        if let Some(until) = done.bootstrap_until {
+            let tokens = if kind == BootstrapKind::Token { TokensKnown::Some } else { none };
+            return Self { good_until: Some(until), tokens };
+        }
+        if revoked && done.is_complete() {
+            return Self { good_until: None, tokens: none };
+        }
+        self
+    }
 }
 
 /// What one pass is made with.
@@ -42,6 +73,8 @@ pub struct SpokePass<'a> {
     pub cluster_name: &'a str,
     /// The text behind `klusterlet.valuesFrom`.
     pub values: ValuesText,
+    /// The text behind the Hub's `clusterManager.valuesFrom`; used only if the spoke is the hub itself.
+    pub hub_values: ValuesText,
     /// Now.
     pub now: Timestamp,
 }
@@ -79,7 +112,7 @@ pub enum Detachment {
 impl SpokeJoiner {
     /// The engine of the spokes of the hub on this cluster.
     pub fn new(hub: Cluster) -> Self {
-        Self { hub, ledger: Ledger::default(), bootstrap_until: Mutex::default() }
+        Self { hub, ledger: Ledger::default(), ways_in: Mutex::default() }
     }
 
     /// Brings a spoke nearer to what is declared, and says how it stands. `open` opens the spoke's
@@ -101,9 +134,17 @@ impl SpokeJoiner {
             Err(refusal) => return Ok(refusal_outcome(&refusal, pass)),
         };
         let progress = self.progress(pass.spoke);
+        let tokens_read = needs_tokens(desired.bootstrap, ready, &progress);
+        let with_tokens;
+        let mut ready = ready;
+        if tokens_read {
+            let tokens = self.tokens(&desired).await?;
+            with_tokens = ReadyHub { tokens, ..ready.clone() };
+            ready = &with_tokens;
+        }
         let mut side = SpokeSide::NotLooked;
         let mut opened = None;
-        if known_uid.is_none() || needs_look(ready, &desired.hash, &progress, pass.now) {
+        if known_uid.is_none() || needs_look(&desired, ready, &progress, pass.now) {
             match self.look(open, &desired).await {
                 Ok((cluster, mut seen)) => {
                     if (seen.cluster_uid == ready.cluster_uid) != is_hub {
@@ -123,7 +164,19 @@ impl SpokeJoiner {
         }
         let plan = plan_join(&desired, ready, &side, &progress, pass.now);
         let done = self.carry_out(&plan.steps, opened.as_ref(), pass.now).await?;
-        self.remember(pass.spoke, &side, &done, &plan.steps);
+        let seen_until = match &side {
+            SpokeSide::Seen(seen) => good_until(desired.bootstrap, ready, seen, pass.now),
+            SpokeSide::NotLooked | SpokeSide::Unreachable(_) => None,
+        };
+        let before = WayIn {
+            good_until: seen_until.or(progress.bootstrap_good_until),
+            tokens: match tokens_read {
+                true if ready.tokens.is_empty() => TokensKnown::None,
+                true => TokensKnown::Some,
+                false => progress.tokens,
+            },
+        };
+        self.remember(pass.spoke, before.after(desired.bootstrap, &plan.steps, &done));
         let mut verdict = plan.verdict;
         if !done.is_complete() {
             verdict.applied_hash = None;
@@ -133,7 +186,7 @@ impl SpokeJoiner {
 
     /// Forgets what is known about a Spoke that no longer exists.
     pub fn forget(&self, spoke: &Spoke) {
-        self.until().remove(&spoke.uid().unwrap_or_default());
+        self.ways_in().remove(&spoke.uid().unwrap_or_default());
     }
 
     pub(crate) fn desire(
@@ -149,6 +202,7 @@ impl SpokeJoiner {
                 hub_bundle: &ready.bundle_version,
                 cluster_name: pass.cluster_name,
                 values: &pass.values,
+                hub_values: &pass.hub_values,
                 is_hub,
             },
         )
@@ -176,32 +230,43 @@ impl SpokeJoiner {
     }
 
     fn progress(&self, spoke: &Spoke) -> Progress {
+        let way_in = self.ways_in().get(&spoke.uid().unwrap_or_default()).copied().unwrap_or_default();
         let status = spoke.status.as_ref();
         let hash = status.map(|status| status.klusterlet_hash.clone()).filter(|hash| !hash.is_empty());
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
         Progress {
             applied_hash: hash,
-            bootstrap_good_until: self.until().get(&spoke.uid().unwrap_or_default()).copied(),
+            bootstrap_good_until: way_in.good_until,
             was_available: fleet_plan::conditions::holds(conditions, fleetconfig_api::condition::READY),
+            tokens: way_in.tokens,
         }
     }
 
-    fn remember(&self, spoke: &Spoke, side: &SpokeSide, done: &Executed, steps: &[Step]) {
-        let uid = spoke.uid().unwrap_or_default();
-        let revoked = steps.iter().any(|step| matches!(step, Step::Delete { .. }));
-        let seen = match side {
-            SpokeSide::Seen(seen) => seen.bootstrap.as_ref().and_then(|bootstrap| bootstrap.expires_at),
-            SpokeSide::NotLooked | SpokeSide::Unreachable(_) => None,
-        };
-        if revoked {
-            self.until().remove(&uid);
-        } else if let Some(until) = done.bootstrap_until.or(seen) {
-            self.until().insert(uid, until);
-        }
+    /// The spoke's bootstrap tokens on the hub.
+    pub(crate) async fn tokens(&self, desired: &DesiredSpoke) -> Result<Vec<BootstrapToken>, SpokeError> {
+        let labels: Vec<String> =
+            desired.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let params = ListParams::default().labels(&labels.join(","));
+        let secrets: Vec<TokenSecret> = self
+            .hub
+            .list_as(&ApiResource::erase::<Secret>(&()), Some(TOKEN_NAMESPACE), &params)
+            .await
+            .map_err(SpokeError::Hub)?;
+        Ok(secrets.iter().filter_map(TokenSecret::token).collect())
     }
 
-    fn until(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
-        self.bootstrap_until.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether an earlier pass of this process has left the spoke with bootstrap tokens on the hub.
+    pub(crate) fn left_tokens(&self, spoke: &Spoke) -> bool {
+        let ways_in = self.ways_in();
+        ways_in.get(&spoke.uid().unwrap_or_default()).is_some_and(|way_in| way_in.tokens == TokensKnown::Some)
+    }
+
+    fn remember(&self, spoke: &Spoke, way_in: WayIn) {
+        self.ways_in().insert(spoke.uid().unwrap_or_default(), way_in);
+    }
+
+    fn ways_in(&self) -> MutexGuard<'_, HashMap<String, WayIn>> {
+        self.ways_in.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

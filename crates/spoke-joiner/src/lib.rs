@@ -18,8 +18,8 @@ pub use engine::{Detachment, SpokeJoiner, SpokeOutcome, SpokePass};
 pub use error::{SpokeError, kubeconfig_failure};
 pub use fleet_plan::hub::facts::{ReportedHub, ValuesText};
 pub use fleet_plan::spoke::facts::{AccessFailure, ReadyHub};
-pub use fleet_plan::spoke::plan::SpokeVerdict;
 pub use fleet_plan::spoke::removal::LeavingHub;
+pub use fleet_plan::spoke::verdict::SpokeVerdict;
 
 /// Field manager of everything that is written for a spoke, on the spoke and on its hub.
 pub const FIELD_MANAGER: &str = "fleetconfig-controller/spoke";

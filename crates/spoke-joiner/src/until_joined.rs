@@ -5,6 +5,7 @@ use fleet_plan::conditions::Draft;
 use fleet_plan::hub::facts::ReportedHub;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
+use fleet_plan::plan::Wake;
 use fleet_plan::spoke::facts::{BootstrapAccount, ReadyHub};
 use fleetconfig_api::condition;
 use fleetconfig_api::reason::Reason;
@@ -18,6 +19,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::names::labels;
+use tokio::time::timeout;
 
 use crate::ValuesText;
 use crate::engine::{SpokeJoiner, SpokeOutcome, SpokePass};
@@ -65,6 +67,7 @@ impl SpokeJoiner {
                 hub,
                 cluster_name: &name,
                 values: ValuesText::NotNamed,
+                hub_values: ValuesText::NotNamed,
                 now: now(),
             };
             let outcome = self.join(&pass, &ready, async || Ok(cluster.clone())).await?;
@@ -88,7 +91,12 @@ impl SpokeJoiner {
             if let Some(hash) = &outcome.verdict.applied_hash {
                 status.klusterlet_hash.clone_from(hash);
             }
-            if changes.next().await.is_none() {
+            let change = match outcome.wake {
+                Wake::OnEvent => changes.next().await,
+                // When that time is over, a pass is due although nothing has changed.
+                Wake::After(delay) => timeout(delay, changes.next()).await.unwrap_or(Some(())),
+            };
+            if change.is_none() {
                 let waiting = outcome.verdict.conditions.first();
                 let last = waiting.map(|draft| draft.message.clone()).unwrap_or_default();
                 return Err(SpokeError::WatchEnded { last });
@@ -113,6 +121,7 @@ impl SpokeJoiner {
             managed_cluster,
             csrs: csrs.iter().map(Into::into).collect(),
             account: account.map(|account| BootstrapAccount { uid: account.uid().unwrap_or_default() }),
+            tokens: Vec::new(),
         })
     }
 }

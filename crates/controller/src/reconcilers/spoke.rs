@@ -4,13 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use cluster_access::ClusterUid;
 use fleet_plan::conditions::{holds, merge, overlay};
+use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
 use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
-use fleet_plan::spoke::plan::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
 use fleet_plan::spoke::removal::LeavingHub;
+use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
 use fleetconfig_api::v1beta1::{Hub, Spoke, SpokeStatus};
 use fleetconfig_api::{Reason, condition, names};
 use kube::ResourceExt;
@@ -140,8 +141,13 @@ impl SpokeReconciler {
             Ok(values) => values,
             Err(failure) => return Report::failed(&failure, Some(name)),
         };
+        let hub_values = match self.hub_values(spoke, &known).await {
+            Ok(values) => values,
+            Err(failure) => return Report::failed(&failure, Some(name)),
+        };
         let ready = self.ready(&known, &name);
-        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: &name, values, now: pass.now };
+        let hub = &known.hub;
+        let spoke_pass = SpokePass { spoke, hub, cluster_name: &name, values, hub_values, now: pass.now };
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
             Ok(opened.cluster)
@@ -178,6 +184,7 @@ impl SpokeReconciler {
                 .map(|cluster| (*cluster).clone()),
             csrs: Self::csrs(view, name).iter().map(|csr| (&**csr).into()).collect(),
             account: Self::account(view, name),
+            tokens: Vec::new(),
         }
     }
 
@@ -194,9 +201,20 @@ impl SpokeReconciler {
         Some(BootstrapAccount { uid: account.uid().unwrap_or_default() })
     }
 
-    async fn values(&self, spoke: &Spoke) -> Result<fleet_plan::hub::facts::ValuesText, AccessFailure> {
+    async fn values(&self, spoke: &Spoke) -> Result<ValuesText, AccessFailure> {
         let reference = spoke.spec.klusterlet.values_from.as_ref();
         self.shared.values_text(&spoke.metadata, "spec.klusterlet.valuesFrom", reference).await
+    }
+
+    /// The text behind the `valuesFrom` of the hub, which matters only to a spoke that is the hub
+    /// itself. Until it has been looked at, every spoke may be.
+    async fn hub_values(&self, spoke: &Spoke, known: &KnownHub) -> Result<ValuesText, AccessFailure> {
+        let uid = spoke.status.as_ref().and_then(|status| status.cluster_uid.as_ref());
+        if uid.is_some_and(|uid| *uid != known.open.cluster_uid) {
+            return Ok(ValuesText::NotNamed);
+        }
+        let reference = known.hub.spec.cluster_manager.as_ref().and_then(|m| m.values_from.as_ref());
+        self.shared.values_text(&known.hub.metadata, "spec.clusterManager.valuesFrom", reference).await
     }
 
     /// One pass of a detachment; `None` when the finalizers may go.
@@ -239,10 +257,15 @@ impl SpokeReconciler {
             works: Self::foreign_works(&known.view, name),
             csrs: Self::csrs(&known.view, name).iter().map(|csr| csr.name_any()).collect(),
             account: Self::account(&known.view, name),
+            tokens: Vec::new(),
             cluster_uid: known.open.cluster_uid.clone(),
         };
-        let values = self.values(spoke).await.unwrap_or(fleet_plan::hub::facts::ValuesText::NotNamed);
-        let spoke_pass = SpokePass { spoke, hub: &known.hub, cluster_name: name, values, now: pass.now };
+        let values = self.values(spoke).await.unwrap_or(ValuesText::NotNamed);
+        // What is not known is not deleted.
+        let unread = |failure: AccessFailure| ValuesText::Missing { message: failure.message };
+        let hub_values = self.hub_values(spoke, &known).await.unwrap_or_else(unread);
+        let hub = &known.hub;
+        let spoke_pass = SpokePass { spoke, hub, cluster_name: name, values, hub_values, now: pass.now };
         let looked_at = OnceLock::new();
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;

@@ -35,7 +35,7 @@ mod facts;
 mod policy;
 mod request;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decision::{Approval, Decision, IgnoreReason, Judgement, RefusalReason};
 pub use facts::CsrFacts;

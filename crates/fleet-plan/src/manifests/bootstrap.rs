@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use x509_parser::pem::Pem;
 
+use super::bootstrap_token::BOOTSTRAP_GROUP;
 use super::rbac::{Rule, Subject, cluster_role, cluster_role_binding};
 use super::{RenderError, operator};
 use crate::endpoint::HubEndpoint;
@@ -30,7 +31,7 @@ use crate::object::{Manifest, ManifestError};
 pub const BOOTSTRAP_NAMESPACE: &str = "open-cluster-management-bootstrap";
 
 /// ClusterRole on the hub with what an agent needs until it has a certificate; bound to all
-/// ServiceAccounts of [`BOOTSTRAP_NAMESPACE`]. It is not clusteradm's
+/// ServiceAccounts of [`BOOTSTRAP_NAMESPACE`] and to the bootstrap tokens of [`BOOTSTRAP_GROUP`]. It is not clusteradm's
 /// `open-cluster-management:bootstrap`, which lets its holder create ManagedClusters.
 pub const BOOTSTRAP_ROLE: &str = "fleetconfig.open-cluster-management.io:bootstrap";
 
@@ -44,7 +45,14 @@ pub(super) fn rights() -> Result<[Manifest; 3], ManifestError> {
     Ok([
         operator::namespace(BOOTSTRAP_NAMESPACE)?,
         cluster_role(BOOTSTRAP_ROLE, BOOTSTRAP_RULES)?,
-        cluster_role_binding(BOOTSTRAP_ROLE, &Subject::AccountsOf { namespace: BOOTSTRAP_NAMESPACE })?,
+        cluster_role_binding(
+            BOOTSTRAP_ROLE,
+            // Always both, so that a hub that changes from one to the other needs no moment between.
+            &[
+                Subject::AccountsOf { namespace: BOOTSTRAP_NAMESPACE },
+                Subject::Group { name: BOOTSTRAP_GROUP },
+            ],
+        )?,
     ])
 }
 

@@ -73,7 +73,7 @@ pub fn hub(input: &HubManifestInput<'_>) -> Result<Vec<Manifest>, RenderError> {
     manifests.push(account(&OPERATOR)?);
     manifests.push(cluster_role(OPERATOR.name, hub_rights::rules(input.bundle.minor()))?);
     let subject = Subject::Account { namespace: namespaces::OPERATOR, name: OPERATOR.name };
-    manifests.push(cluster_role_binding(OPERATOR.name, &subject)?);
+    manifests.push(cluster_role_binding(OPERATOR.name, &[subject])?);
     manifests.extend(bootstrap::rights()?);
     manifests.extend(pull_secret(values.images.as_ref(), source.registry(), OPERATOR.name)?);
     manifests.push(deployment(

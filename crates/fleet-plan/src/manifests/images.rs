@@ -154,6 +154,12 @@ pub(super) fn pull_secret(
     Ok(Some(secret))
 }
 
+/// Whether the operators' manifests hold a pull Secret with these images. Credentials that cannot be
+/// used count as some.
+pub fn has_pull_secret(images: Option<&Images>) -> bool {
+    pull_secret(images, "", "").map_or(true, |secret| secret.is_some())
+}
+
 /// User and password win over a whole configuration, as in the chart.
 fn docker_config(credentials: &ImageCredentials, registry: &str) -> Result<Option<String>, RenderError> {
     let password = credentials.password.as_ref().map(|password| password.expose());

@@ -58,23 +58,30 @@ pub(super) enum Subject<'a> {
     Account { namespace: &'a str, name: &'a str },
     /// All service accounts of a namespace.
     AccountsOf { namespace: &'a str },
+    /// Whoever the API server puts into a group.
+    Group { name: &'a str },
+}
+
+impl Subject<'_> {
+    fn body(&self) -> Value {
+        let group =
+            |name: &str| json!({ "kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": name });
+        match self {
+            Self::Account { namespace, name } => {
+                json!({ "kind": "ServiceAccount", "namespace": namespace, "name": name })
+            }
+            Self::AccountsOf { namespace } => group(&format!("system:serviceaccounts:{namespace}")),
+            Self::Group { name } => group(name),
+        }
+    }
 }
 
 /// A ClusterRoleBinding named like its role.
-pub(super) fn cluster_role_binding(role: &str, subject: &Subject<'_>) -> Result<Manifest, ManifestError> {
-    let subject = match subject {
-        Subject::Account { namespace, name } => {
-            json!({ "kind": "ServiceAccount", "namespace": namespace, "name": name })
-        }
-        Subject::AccountsOf { namespace } => json!({
-            "kind": "Group",
-            "apiGroup": "rbac.authorization.k8s.io",
-            "name": format!("system:serviceaccounts:{namespace}"),
-        }),
-    };
+pub(super) fn cluster_role_binding(role: &str, subjects: &[Subject<'_>]) -> Result<Manifest, ManifestError> {
+    let subjects: Vec<Value> = subjects.iter().map(Subject::body).collect();
     Manifest::of_value::<ClusterRoleBinding>(json!({
         "metadata": { "name": role },
         "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
-        "subjects": [subject],
+        "subjects": subjects,
     }))
 }

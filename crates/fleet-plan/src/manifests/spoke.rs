@@ -126,7 +126,7 @@ pub fn spoke(input: &SpokeManifestInput<'_>) -> Result<SpokeManifests, RenderErr
         cluster_role(OPERATOR.name, spoke_rights::operator(input.bundle.minor()))?,
         cluster_role_binding(
             OPERATOR.name,
-            &Subject::Account { namespace: namespaces::OPERATOR, name: OPERATOR.name },
+            &[Subject::Account { namespace: namespaces::OPERATOR, name: OPERATOR.name }],
         )?,
         cluster_role(CARRIER_ROLE, spoke_rights::carrier())?.labelled([(labels::AGGREGATE_TO_WORK, "true")]),
     ];

@@ -1,16 +1,20 @@
-//! Reading the two Secrets that say what a spoke's agent can do on a hub.
-//!
-//! Both come from the spoke's cluster and are not trusted: what cannot be read counts as absent.
+//! Reading the Secrets that say what a spoke's agent can do on a hub: two on the spoke's cluster, which
+//! is not trusted, and its bootstrap tokens on the hub. What cannot be read counts as absent.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
+use kube::core::ObjectMeta;
 use serde::Deserialize;
 use x509_parser::parse_x509_certificate;
 use x509_parser::pem::parse_x509_pem;
 
-use super::facts::{BootstrapSeen, CredentialSeen};
+use super::facts::{BootstrapSeen, BootstrapToken, CredentialSeen};
+use crate::manifests::{
+    BOOTSTRAP_GROUP, TOKEN_ID_LENGTH, TOKEN_SECRET_LENGTH, TOKEN_TYPE, bootstrap_token_key,
+};
 
 /// More than this is no kubeconfig that we or an agent wrote.
 const MAX_BYTES: usize = 256 * 1024;
@@ -72,11 +76,9 @@ struct AccountClaims {
 pub fn bootstrap(secret: &Secret) -> BootstrapSeen {
     let kubeconfig = kubeconfig(secret);
     let cluster = kubeconfig.as_ref().and_then(|config| config.clusters.first()).map(|c| &c.cluster);
-    let claims = kubeconfig
-        .as_ref()
-        .and_then(|config| config.users.first())
-        .and_then(|user| user.user.token.as_deref())
-        .and_then(claims);
+    let user = kubeconfig.as_ref().and_then(|config| config.users.first());
+    let token = user.and_then(|user| user.user.token.as_deref());
+    let claims = token.and_then(claims);
     BootstrapSeen {
         server: cluster.and_then(|cluster| cluster.server.clone()),
         ca_pem: cluster.and_then(|cluster| cluster.certificate_authority_data.as_deref()).and_then(pem),
@@ -85,6 +87,58 @@ pub fn bootstrap(secret: &Secret) -> BootstrapSeen {
             .and_then(|claims| claims.exp)
             .and_then(|seconds| Timestamp::from_second(seconds).ok()),
         account_uid: claims.and_then(|claims| claims.kubernetes?.serviceaccount?.uid),
+        token_id: token.and_then(token_id).map(str::to_owned),
+    }
+}
+
+/// The id of a bootstrap token of Kubernetes.
+fn token_id(token: &str) -> Option<&str> {
+    let (id, secret) = token.split_once('.')?;
+    (is_token_part(id, TOKEN_ID_LENGTH) && is_token_part(secret, TOKEN_SECRET_LENGTH)).then_some(id)
+}
+
+fn is_token_part(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+}
+
+/// A Secret of the hub that may be a bootstrap token. What makes it a secret is not read.
+#[derive(Deserialize)]
+pub struct TokenSecret {
+    #[serde(default)]
+    metadata: ObjectMeta,
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    data: TokenData,
+}
+
+#[derive(Default, Deserialize)]
+struct TokenData {
+    #[serde(rename = "token-id")]
+    id: Option<ByteString>,
+    expiration: Option<ByteString>,
+    #[serde(rename = "usage-bootstrap-authentication")]
+    authentication: Option<ByteString>,
+    #[serde(rename = "auth-extra-groups")]
+    groups: Option<ByteString>,
+}
+
+impl TokenSecret {
+    /// The bootstrap token that it is; `None` when it is none, or is named for another id, because the
+    /// API server does not take such a one either.
+    pub fn token(&self) -> Option<BootstrapToken> {
+        let text = |bytes: &Option<ByteString>| -> Option<String> {
+            String::from_utf8(bytes.as_ref()?.0.clone()).ok()
+        };
+        let id = text(&self.data.id).filter(|id| is_token_part(id, TOKEN_ID_LENGTH))?;
+        if self.kind != TOKEN_TYPE || self.metadata.name.as_ref() != Some(&bootstrap_token_key(&id).name) {
+            return None;
+        }
+        let as_made = text(&self.data.authentication).as_deref() == Some("true")
+            && text(&self.data.groups).as_deref() == Some(BOOTSTRAP_GROUP)
+            && self.metadata.deletion_timestamp.is_none();
+        let end = text(&self.data.expiration).and_then(|text| text.parse().ok());
+        Some(BootstrapToken { id, uid: self.metadata.uid.clone()?, usable_until: end.filter(|_| as_made) })
     }
 }
 
@@ -126,7 +180,6 @@ fn pem(encoded: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::ByteString;
 
     fn secret(entries: &[(&str, &str)]) -> Secret {
         let data =

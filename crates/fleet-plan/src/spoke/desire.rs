@@ -1,27 +1,27 @@
 //! From a Spoke as its user wrote it to what it asks for.
 
-use std::collections::BTreeMap;
-
 use fleetconfig_api::common::{KlusterletMode, ManagedClusterMetadata};
 use fleetconfig_api::names;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
+use fleetconfig_api::values::ClusterManagerValues;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Resource, ResourceExt};
-use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::{Value, json};
 
+use super::bootstrap::BootstrapKind;
+use super::managed_cluster;
 use super::plan::DesiredSpoke;
 use crate::hub::desire::{unknown_bundle, unrenderable};
 use crate::hub::facts::ValuesText;
 use crate::hub::plan::Refusal;
-use crate::manifests::inventory::{Inventory, label_value};
+use crate::manifests::inventory::Inventory;
 use crate::manifests::{
-    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, spoke,
+    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, has_pull_secret, spoke,
 };
 use crate::object::{Manifest, ManifestError};
 use crate::release::resolve;
-use crate::values::{content_hash, merge};
+use crate::values::{ValuesError, content_hash, merge};
 
 /// The inventory labels of everything that a Spoke owns.
 pub fn inventory(spoke: &Spoke) -> Inventory {
@@ -44,6 +44,8 @@ pub struct SpokeContext<'a> {
     pub cluster_name: &'a str,
     /// The text behind `klusterlet.valuesFrom`.
     pub values: &'a ValuesText,
+    /// The text behind the hub's `clusterManager.valuesFrom`; used only if the cluster is the hub's own.
+    pub hub_values: &'a ValuesText,
     /// Its cluster is the hub's own.
     pub is_hub: bool,
 }
@@ -75,10 +77,6 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         .map_err(|error| unknown_bundle("spec.klusterlet", &error))?;
     let hub_source = context.hub.spec.cluster_manager.as_ref().map(|manager| &manager.source);
     let registry = own.or(hub_source).map_or(names::DEFAULT_REGISTRY, |source| source.registry.as_str());
-    let hub_values = context.hub.spec.cluster_manager.as_ref().and_then(|m| m.values.as_ref());
-    let has_pull_secret = hub_values
-        .and_then(|values| values.images.as_ref())
-        .is_some_and(|images| images.image_credentials.is_some());
     let inventory = inventory(spoke_object);
     let rendered = spoke(&SpokeManifestInput {
         bundle,
@@ -94,7 +92,9 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         addon_auth: klusterlet.addon_kube_client_registration_auth,
         addon_token_seconds: klusterlet.addon_token_expiration_seconds,
         values: &values,
-        hub_on_same_cluster: context.is_hub.then_some(HubOnSameCluster { has_pull_secret }),
+        hub_on_same_cluster: context
+            .is_hub
+            .then(|| HubOnSameCluster { has_pull_secret: hub_has_pull_secret(&context) }),
     })
     .map_err(|error| unrenderable("spec.klusterlet", &error))?;
     let registration = values.klusterlet.as_ref().and_then(|k| k.registration_configuration.as_ref());
@@ -107,8 +107,15 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
     let hash = content_hash(&json!([bodies(&rendered.foundation), bodies(&rendered.agent)]));
     Ok(DesiredSpoke {
         cluster_name: context.cluster_name.to_owned(),
-        managed_cluster: managed_cluster(spoke_object, context, annotations).map_err(internal)?,
+        managed_cluster: managed_cluster::manifest(
+            spoke_object,
+            context.cluster_name,
+            context.is_hub,
+            annotations,
+        )
+        .map_err(internal)?,
         taints: spec.managed_cluster.as_ref().map(taints).unwrap_or_default(),
+        bootstrap: bootstrap_kind(context.hub),
         account: account(context.cluster_name, &inventory).map_err(internal)?,
         foundation: rendered.foundation,
         klusterlet: rendered.agent,
@@ -124,6 +131,25 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
     })
 }
 
+/// Whether the hub's side writes a pull Secret, which the spoke's side must then leave alone. Values
+/// that cannot be read or used may hold credentials, so they count as if they did.
+fn hub_has_pull_secret(context: &SpokeContext<'_>) -> bool {
+    if matches!(context.hub_values, ValuesText::Missing { .. }) {
+        return true;
+    }
+    let inline = context.hub.spec.cluster_manager.as_ref().and_then(|manager| manager.values.as_ref());
+    let merged: Result<ClusterManagerValues, ValuesError> = merge(inline, context.hub_values.text());
+    merged.map_or(true, |values| has_pull_secret(values.images.as_ref()))
+}
+
+fn bootstrap_kind(hub: &Hub) -> BootstrapKind {
+    let manager = hub.spec.cluster_manager.as_ref();
+    match manager.and_then(|manager| manager.use_bootstrap_token) {
+        Some(true) => BootstrapKind::Token,
+        Some(false) | None => BootstrapKind::ServiceAccount,
+    }
+}
+
 fn account(cluster_name: &str, inventory: &Inventory) -> Result<Manifest, ManifestError> {
     let labels = inventory.labels().iter().map(|(key, value)| (key.as_str(), value.as_str()));
     let manifest = Manifest::of_value::<ServiceAccount>(json!({
@@ -132,34 +158,6 @@ fn account(cluster_name: &str, inventory: &Inventory) -> Result<Manifest, Manife
         "automountServiceAccountToken": false,
     }))?;
     Ok(manifest.labelled(labels))
-}
-
-fn managed_cluster(
-    spoke: &Spoke,
-    context: SpokeContext<'_>,
-    mut annotations: BTreeMap<String, String>,
-) -> Result<Manifest, ManifestError> {
-    let mut labels = BTreeMap::new();
-    if let Some(wanted) = &spoke.spec.managed_cluster {
-        labels.extend(wanted.labels.clone());
-        annotations.extend(wanted.annotations.clone());
-        if let Some(set) = &wanted.cluster_set {
-            labels.insert(ocm_api::names::labels::CLUSTER_SET.to_owned(), set.clone());
-        }
-    }
-    // Upstream's owner labels last: they say whose the cluster is and must not be overwritten.
-    labels.insert(names::LABEL_SPOKE_NAME.to_owned(), label_value(&spoke.name_any()));
-    labels.insert(names::LABEL_SPOKE_NAMESPACE.to_owned(), spoke.namespace().unwrap_or_default());
-    if context.is_hub {
-        labels.insert(
-            names::LABEL_MANAGED_CLUSTER_TYPE.to_owned(),
-            names::MANAGED_CLUSTER_TYPE_HUB_AS_SPOKE.to_owned(),
-        );
-    }
-    Manifest::of_value::<ManagedCluster>(json!({
-        "metadata": { "name": context.cluster_name, "labels": labels, "annotations": annotations },
-        "spec": { "hubAcceptsClient": true },
-    }))
 }
 
 fn taints(wanted: &ManagedClusterMetadata) -> Vec<Value> {

@@ -21,6 +21,9 @@ pub struct ReadyHub {
     pub csrs: Vec<CsrFacts>,
     /// This spoke's bootstrap ServiceAccount.
     pub account: Option<BootstrapAccount>,
+    /// The bootstrap tokens of Kubernetes that were made for this spoke. Nobody watches them: they
+    /// are read when a pass may need them, and empty when it does not.
+    pub tokens: Vec<BootstrapToken>,
 }
 
 /// The ServiceAccount that a spoke's agent uses for its first contact.
@@ -28,6 +31,17 @@ pub struct ReadyHub {
 pub struct BootstrapAccount {
     /// `metadata.uid`; the API server puts it into the CSRs that the account makes.
     pub uid: String,
+}
+
+/// A bootstrap token of Kubernetes on a hub, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootstrapToken {
+    /// Token id: its user is `system:bootstrap:<id>`, its Secret `bootstrap-token-<id>`.
+    pub id: String,
+    /// `metadata.uid` of its Secret.
+    pub uid: String,
+    /// When it ends; `None` when it is not as we make them, and not to be relied on.
+    pub usable_until: Option<Timestamp>,
 }
 
 /// How the spoke's own cluster can be reached.
@@ -94,6 +108,8 @@ pub struct BootstrapSeen {
     pub expires_at: Option<Timestamp>,
     /// UID of the ServiceAccount that the token belongs to, when it says so.
     pub account_uid: Option<String>,
+    /// The id of the token, when it is a bootstrap token of Kubernetes.
+    pub token_id: Option<String>,
 }
 
 /// The agent's hub credential without its key.

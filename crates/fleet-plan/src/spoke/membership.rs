@@ -34,6 +34,11 @@ impl Membership {
         matches!(self, Self::Joined | Self::Available | Self::Unavailable { .. })
     }
 
+    /// A first contact of the agent is due: it has not joined, and nobody has shut it out.
+    pub fn may_join(&self) -> bool {
+        matches!(self, Self::Absent | Self::Created | Self::Accepted)
+    }
+
     /// The cluster is a working member.
     pub fn is_available(&self) -> bool {
         matches!(self, Self::Available)

@@ -12,8 +12,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::operator::v1::Klusterlet;
 
-use super::facts::{AccessFailure, BootstrapAccount, SpokeSeen, SpokeSide};
-use super::plan::{DesiredSpoke, SpokeVerdict};
+use super::bootstrap::revoke;
+use super::facts::{AccessFailure, BootstrapAccount, BootstrapToken, SpokeSeen, SpokeSide};
+use super::plan::DesiredSpoke;
+use super::verdict::SpokeVerdict;
 use crate::conditions::{Draft, Standing};
 use crate::object::{Manifest, ObjectKey};
 use crate::plan::{Step, Target, Wake};
@@ -32,6 +34,9 @@ pub struct LeavingHub {
     pub csrs: Vec<String>,
     /// The bootstrap ServiceAccount.
     pub account: Option<BootstrapAccount>,
+    /// The bootstrap tokens of Kubernetes that were made for the spoke, as in a
+    /// [`ReadyHub`](super::facts::ReadyHub).
+    pub tokens: Vec<BootstrapToken>,
     /// UID of the hub's cluster.
     pub cluster_uid: String,
 }
@@ -82,14 +87,8 @@ pub fn needs_look(hub: Option<&LeavingHub>) -> bool {
 pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval {
     let mut steps = Vec::new();
     if let Some(hub) = &facts.hub {
-        if let Some(account) = &hub.account {
-            // First of all, so that the agent cannot bring the ManagedCluster back.
-            steps.push(Step::Delete {
-                target: Target::Hub,
-                key: desired.account.key.clone(),
-                uid: Some(account.uid.clone()),
-            });
-        }
+        // First of all, so that nothing can join again.
+        steps.extend(revoke(desired, hub.account.as_ref(), &hub.tokens));
         if let Some(cluster) = &hub.managed_cluster {
             return leave_hub(desired, hub, cluster, steps);
         }

@@ -17,8 +17,9 @@ use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::{DesiredHub, Refusal};
 use fleet_plan::manifests::{BOOTSTRAP_NAMESPACE, BootstrapKubeconfig, bootstrap_kubeconfig};
 use fleet_plan::object::Manifest;
+use fleet_plan::spoke::bootstrap::TOKEN_SECONDS;
 use fleet_plan::spoke::desire::{SpokeContext, desired_spoke};
-use fleet_plan::spoke::plan::{DesiredSpoke, TOKEN_SECONDS};
+use fleet_plan::spoke::plan::DesiredSpoke;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use futures::TryStreamExt;
 use futures::future::try_join_all;
@@ -113,6 +114,7 @@ impl Joining {
             hub_bundle: &desired.bundle_version,
             cluster_name: name,
             values: &ValuesText::NotNamed,
+            hub_values: &ValuesText::NotNamed,
             is_hub,
         };
         let desired = desired_spoke(spoke, context).map_err(refused)?;

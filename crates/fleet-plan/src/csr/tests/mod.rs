@@ -57,6 +57,11 @@ fn good() -> CsrFacts {
     }
 }
 
+/// The request inside a first contact of a cluster, for those who test what becomes of it.
+pub(crate) fn first_contact(cluster: &str) -> Vec<u8> {
+    Draft::of(cluster, AGENT).pem()
+}
+
 /// The decision about one CSR on its own.
 fn decision(csr: &CsrFacts, expected: &Expected) -> Decision {
     let mut judgements = judge(std::slice::from_ref(csr), expected);

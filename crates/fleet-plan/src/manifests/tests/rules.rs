@@ -6,7 +6,8 @@ use serde_json::json;
 use super::*;
 use crate::endpoint::HubEndpoint;
 use crate::manifests::{
-    BOOTSTRAP_NAMESPACE, BOOTSTRAP_ROLE, BootstrapKubeconfig, HubOnSameCluster, bootstrap_kubeconfig,
+    BOOTSTRAP_GROUP, BOOTSTRAP_NAMESPACE, BOOTSTRAP_ROLE, BootstrapKubeconfig, HubOnSameCluster,
+    bootstrap_kubeconfig,
 };
 
 fn kinds(manifests: &[Manifest]) -> Vec<String> {
@@ -121,12 +122,14 @@ fn a_bootstrap_token_can_ask_for_certificates_and_change_nothing_else() {
             },
         ])
     );
-    let group = format!("system:serviceaccounts:{BOOTSTRAP_NAMESPACE}");
+    let groups = json!([format!("system:serviceaccounts:{BOOTSTRAP_NAMESPACE}"), BOOTSTRAP_GROUP]);
     let bindings = manifests.iter().filter(|manifest| manifest.key.resource.kind == "ClusterRoleBinding");
     for binding in bindings.map(|manifest| &manifest.body) {
         let is_bootstrap = binding["roleRef"]["name"] == json!(BOOTSTRAP_ROLE);
-        assert_eq!(is_bootstrap, binding["subjects"][0]["name"] == json!(group));
-        assert_eq!(binding["subjects"].as_array().map(Vec::len), Some(1));
+        let subjects = binding["subjects"].as_array().expect("subjects");
+        let names: Vec<&Value> = subjects.iter().map(|subject| &subject["name"]).collect();
+        assert_eq!(is_bootstrap, json!(names) == groups);
+        assert_eq!(names.len(), if is_bootstrap { 2 } else { 1 });
     }
 }
 
