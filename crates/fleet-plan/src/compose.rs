@@ -2,3 +2,6 @@
 
 pub mod children;
 pub mod rollup;
+
+#[cfg(test)]
+mod tests;

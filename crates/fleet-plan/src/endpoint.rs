@@ -1,6 +1,7 @@
 //! Which address and which CA a spoke gets for its hub.
 
 use base64::Engine;
+use sha2::{Digest, Sha256};
 
 /// The address that the API server has inside its own cluster.
 pub const IN_CLUSTER_SERVER: &str = "https://kubernetes.default.svc";
@@ -68,6 +69,14 @@ pub struct HubEndpoint {
     pub server: String,
     /// PEM bundle that goes along.
     pub ca_pem: String,
+}
+
+impl HubEndpoint {
+    /// The SHA-256, in hex, of the CA bundle: the same as long as the spokes are handed the same
+    /// bytes, and what `sha256sum` says of them.
+    pub fn ca_hash(&self) -> String {
+        Sha256::digest(self.ca_pem.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// Nothing tells how a spoke could reach the hub.
@@ -163,6 +172,17 @@ mod tests {
         let endpoint = hub_endpoint(&facts(), false, false).unwrap();
         assert_eq!(endpoint.server, "https://hub.example:6443");
         assert_eq!(endpoint.ca_pem, "declared");
+    }
+
+    #[test]
+    fn the_hash_of_a_ca_is_that_of_its_text() {
+        let endpoint = hub_endpoint(&facts(), false, false).unwrap();
+        // printf declared | sha256sum
+        assert_eq!(endpoint.ca_hash(), "f833228cb8681bbf3e38af9de7a212dfc542b3e3ba1312ec8a45bb2b67605dc7");
+        let other = HubEndpoint { server: "https://other.example".into(), ..endpoint.clone() };
+        assert_eq!(other.ca_hash(), endpoint.ca_hash(), "the address has no part in it");
+        let longer = HubEndpoint { ca_pem: "declared\n".into(), ..endpoint.clone() };
+        assert_ne!(longer.ca_hash(), endpoint.ca_hash());
     }
 
     #[test]

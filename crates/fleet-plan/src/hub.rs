@@ -5,3 +5,6 @@ pub mod facts;
 pub mod judge;
 pub mod plan;
 pub mod removal;
+
+#[cfg(test)]
+mod tests;

@@ -173,9 +173,7 @@ fn choices() -> String {
 /// - `default`: the release that is `installed` (upstream: "`default` never upgrades", and a hub
 ///   that is already at a newer release must not be taken back), else [`DEFAULT`].
 ///
-/// `installed` is the release that status says was resolved before, else the image tag that the
-/// cluster runs; `None` on a cluster without OCM. (The tag alone is not enough where the chart values
-/// name images of the user's own, whose tags are no releases.)
+/// `installed` is what [`installed`] says of the cluster.
 ///
 /// # Errors
 /// When the wanted release, or for `default` the installed one, is not known.
@@ -190,6 +188,21 @@ pub fn resolve(bundle_version: &str, installed: Option<&str>) -> Result<Bundle, 
             Bundle::of_tag(tag).ok_or_else(|| ReleaseError::UnknownInstalled { installed: tag.to_owned() })
         }
     }
+}
+
+/// What a cluster has installed: the release that was resolved for it before, as its status says,
+/// else the tag of the image that it runs; `None` on a cluster without OCM.
+///
+/// The tag comes second because chart values may name images of the user's own, whose tags are no
+/// releases. A release in the status that is not known (written by a later version of this
+/// operator, say) does not count; the tag may name one that is.
+pub fn installed<'a>(resolved_before: Option<&'a str>, running_tag: Option<&'a str>) -> Option<&'a str> {
+    resolved_before.filter(|before| is_known(before)).or(running_tag)
+}
+
+/// Whether a tag names a release that we have manifests for, or OCM's moving images.
+pub fn is_known(tag: &str) -> bool {
+    Bundle::of_tag(tag).is_some()
 }
 
 /// The tag of an image reference, `None` when it has none. A port in the registry is no tag, and a
@@ -235,6 +248,17 @@ mod tests {
             resolve("default", Some("v1.1.0")),
             Err(ReleaseError::UnknownInstalled { installed: "v1.1.0".into() })
         );
+    }
+
+    #[test]
+    fn what_was_resolved_before_counts_more_than_a_tag() {
+        assert_eq!(installed(None, None), None);
+        assert_eq!(installed(None, Some("own-build")), Some("own-build"));
+        assert_eq!(installed(Some("v1.3.0"), None), Some("v1.3.0"));
+        assert_eq!(installed(Some("v1.3.0"), Some("own-build")), Some("v1.3.0"));
+        assert_eq!(installed(Some("latest"), Some("v1.2.0")), Some("latest"));
+        assert_eq!(installed(Some("v9.9.9"), Some("v1.3.1")), Some("v1.3.1"));
+        assert_eq!(installed(Some("v9.9.9"), None), None);
     }
 
     #[test]

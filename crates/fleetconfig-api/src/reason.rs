@@ -47,20 +47,16 @@ catalogue! {
         cause: "The last reconcile did all there was to do. Upstream's controller writes this word for every outcome.",
         remedy: "Nothing to do.",
     }
-    Running {
-        cause: "Everything is as the spec asks for.",
-        remedy: "Nothing to do.",
-    }
     Joined {
         cause: "The hub has accepted the cluster, and the cluster's agent has joined and reports to the hub.",
         remedy: "Nothing to do.",
     }
     Paused {
-        cause: "spec.paused is true, here or on the FleetConfig that owns this object, so nothing is changed on any cluster.",
+        cause: "spec.paused is true, here or on the FleetConfig that owns this object, so nothing is changed on any cluster. A deletion goes on nevertheless.",
         remedy: "Set spec.paused to false to go on.",
     }
     NotYetSupported {
-        cause: "The spec makes a valid choice that this version of the controller does not carry out. Nothing was changed on any cluster.",
+        cause: "The spec makes a valid choice that this version of the controller does not carry out. Nothing was changed on any cluster, except where the choice is about add-ons: then everything else was done.",
         remedy: "Choose another value for the field that the message names, or use a version of the controller that supports it.",
     }
     InvalidSpec {
@@ -85,15 +81,15 @@ catalogue! {
         remedy: "Replace the Secret's content with a valid kubeconfig, or set spec.kubeconfig.context to a context that it has.",
     }
     KubeconfigRefused {
-        cause: "The kubeconfig asks for something that a controller must not do for it: run a program, read a file, or skip the check of the server's certificate.",
-        remedy: "Put certificates, keys and tokens into the kubeconfig itself (kubectl config view --raw --flatten) and update the Secret that spec.kubeconfig.secretReference names.",
+        cause: "The kubeconfig asks for something that a controller must not do for it: run a program, read a file, connect through a proxy, act as somebody else, or skip the check of the server's certificate.",
+        remedy: "Remove the field that the message names, put certificates, keys and tokens into the kubeconfig itself (kubectl config view --raw --flatten), and update the Secret that spec.kubeconfig.secretReference names.",
     }
     ReferenceRefused {
         cause: "The object refers to a Secret in a namespace that it has no right to refer to.",
         remedy: "Put the Secret into the object's own namespace and leave spec.kubeconfig.secretReference.namespace out, or declare the reference in a FleetConfig.",
     }
     ClusterUnreachable {
-        cause: "No connection to the cluster's API server could be made.",
+        cause: "No connection to the cluster's API server could be made, or what answers is overloaded, fails, or is no API server.",
         remedy: "Check that the API server runs and that the address in the kubeconfig of spec.kubeconfig can be reached from the controller; it tries again by itself.",
     }
     ClusterCertificateInvalid {
@@ -105,12 +101,12 @@ catalogue! {
         remedy: "Put fresh credentials into the kubeconfig of the Secret that spec.kubeconfig.secretReference names.",
     }
     PermissionDenied {
-        cause: "The API server knows the user of the kubeconfig but forbids a request that is needed.",
-        remedy: "Grant the user of spec.kubeconfig the permission that the message names, or use a kubeconfig of a user who has it.",
+        cause: "The API server knows the user of the kubeconfig but forbids a request that is needed, or a policy of the cluster refuses it.",
+        remedy: "Grant the user of spec.kubeconfig what the message names, change the policy, or use a kubeconfig of a user who has it.",
     }
     RequestTimeout {
-        cause: "The API server did not answer within the deadline.",
-        remedy: "Check the load and the network of the cluster, or raise spec.timeout; the controller tries again by itself.",
+        cause: "The API server did not answer within the deadline of a request, or the work on the object did not end within its own. Both deadlines are fixed.",
+        remedy: "Check the load and the network of the cluster; the controller tries again by itself.",
     }
 
     BundleUnknown {
@@ -135,11 +131,11 @@ catalogue! {
         remedy: "Wait; if the Hub does not become ready, look at its conditions.",
     }
     HubEndpointUnknown {
-        cause: "The address under which spokes reach the hub is not known: it is not in the spec, and the hub publishes no cluster-info.",
-        remedy: "Set spec.apiServer of the Hub, and spec.ca if its certificate is not issued by a public authority.",
+        cause: "It is not known under which https address spokes reach the hub, or which certificate authority vouches for it: the spec does not say it, and the hub publishes no cluster-info.",
+        remedy: "Set spec.apiServer of the Hub, and spec.ca if the certificate that the address presents is not issued by the authority in the hub's cluster-info or kube-root-ca.crt.",
     }
     HubEndpointInvalid {
-        cause: "The address or the certificate authority that spokes would be given for the hub does not lead to the hub.",
+        cause: "The address that spokes would be given for the hub cannot be reached from the controller, or presents a certificate that the authority does not vouch for.",
         remedy: "Correct spec.apiServer and spec.ca of the Hub.",
     }
     HubAlreadyClaimed {
@@ -147,7 +143,7 @@ catalogue! {
         remedy: "Delete one of the two Hub objects, or point spec.kubeconfig at another cluster.",
     }
     HubInitializing {
-        cause: "The hub's components have been installed and are starting.",
+        cause: "OCM is being installed on the hub, and has not reported yet.",
         remedy: "Wait.",
     }
     HubProgressing {
@@ -164,20 +160,20 @@ catalogue! {
     }
 
     NameTaken {
-        cause: "An object with the name that is needed exists and belongs to someone else.",
-        remedy: "Delete or rename the other object, or choose another name: spec.hub.name or spec.spokes[].name of a FleetConfig.",
+        cause: "An object with the name that is needed exists and belongs to someone else, or the cluster runs a klusterlet for another ManagedCluster.",
+        remedy: "Delete or rename the other object, choose another name (spec.hub.name or spec.spokes[].name of a FleetConfig), or detach the cluster from its other hub.",
     }
     ManagedClusterNameTaken {
         cause: "A ManagedCluster of this name exists on the hub and belongs to another Spoke or to another cluster.",
-        remedy: "Choose another spec.managedClusterName, or detach the other cluster first.",
+        remedy: "Set spec.managedClusterName to a free name. Where it is set already, it cannot be changed: detach the other cluster, or delete the Spoke and create it again under another name.",
     }
     ForeignManagerConflict {
         cause: "A field that the spec sets is set to another value by another manager, and it is not taken from that manager.",
         remedy: "Remove the field from the spec, or stop the other manager that the message names from setting it.",
     }
     ForeignObjectsPresent {
-        cause: "The hub still serves clusters, works or add-ons that this controller did not make; removing the hub would destroy them.",
-        remedy: "Detach or delete the objects that the message lists, or set spec.deletionPolicy to Orphan to leave the hub in place.",
+        cause: "Something that this controller did not make holds the deletion: clusters, works or add-ons on a hub, works in the namespace of a spoke. Going on would destroy it, and workloads with it.",
+        remedy: "Detach or delete the objects that the message lists, or set spec.deletionPolicy to Orphan to leave the hub in place, or the spoke joined.",
     }
 
     Joining {
@@ -217,8 +213,8 @@ catalogue! {
         remedy: "Wait; look at the Spokes that the message lists. To keep the hub, set spec.deletionPolicy to Orphan.",
     }
     LeftoversOnSpoke {
-        cause: "The cluster is detached on the hub, but its own side could not be cleaned, because it cannot be reached.",
-        remedy: "Remove the objects that the message lists from the spoke, or correct spec.kubeconfig so that the controller can.",
+        cause: "The cluster is detached on the hub, and objects stay on its own side: what OCM never removes, and all of it if the cluster or the hub could not be reached.",
+        remedy: "Remove the objects that the message lists, if they are in the way.",
     }
 }
 

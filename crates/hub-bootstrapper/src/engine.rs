@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cluster_access::{Cluster, Executed, Executor, Ledger};
+use cluster_access::{Cluster, ClusterUid, Executed, Executor, Ledger};
 use fleet_plan::endpoint::EndpointFacts;
-use fleet_plan::hub::desire::{claim_key, desired_hub, inventory};
+use fleet_plan::hub::desire::{claim_key, desired_hub, inventory, set_name};
 use fleet_plan::hub::facts::{Claim, HubFacts, Owner, ValuesText, Webhooks};
 use fleet_plan::hub::plan::{HubVerdict, plan_hub};
 use fleet_plan::hub::removal::{HubRemoval, plan_hub_removal};
@@ -41,6 +41,16 @@ struct Memory {
     endpoint: Option<(Timestamp, EndpointFacts)>,
     /// UID and generation of the ClusterManager whose webhooks answered.
     answered: Option<(String, i64)>,
+    /// UID and generation of the ClusterManager that was seen last.
+    manager: Option<(String, i64)>,
+}
+
+impl Memory {
+    /// What the hub says about its own address, while that is taken as still true.
+    fn endpoint_at(&self, now: Timestamp) -> Option<&EndpointFacts> {
+        let (read, facts) = self.endpoint.as_ref()?;
+        (now.duration_since(*read) < ENDPOINT_AGE).then_some(facts)
+    }
 }
 
 /// Tells whether the Hub that holds a claim on a cluster still exists.
@@ -113,8 +123,7 @@ impl HubBootstrapper {
         let mut last = None;
         for _ in 0..ROUNDS {
             let mut facts = self.look(pass, owner_exists).await?;
-            let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
-            let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
+            let desired = desired_hub(pass.hub, &facts);
             let mut plan = plan_hub(&desired, &facts, pass.was_initialized);
             let done = self.carry_out(&plan.steps, pass.now).await?;
             let learnt = self.remember(pass, &facts, &done, &plan.steps);
@@ -154,26 +163,21 @@ impl HubBootstrapper {
             Default::default()
         };
         facts.inhabitants.spokes = spokes;
-        let installed = facts.cluster_manager.as_ref().and_then(|manager| manager.installed.clone());
         // What was made is deleted by name and owner; a Hub that can no longer be rendered still
         // leaves what has fixed names.
-        let desired = desired_hub(pass.hub, &pass.values, installed.as_deref());
-        let mut manifests = desired.map(|desired| {
-            let mut all = desired.manifests;
-            all.insert(0, desired.claim);
-            all
-        });
-        if manifests.is_err() {
+        let desired = desired_hub(pass.hub, &facts);
+        let desired = desired.or_else(|_| {
             let mut plain = pass.hub.clone();
             plain.spec.cluster_manager = Some(Default::default());
             plain.spec.singleton = None;
             plain.spec.registration_auth = Default::default();
-            manifests = desired_hub(&plain, &ValuesText::NotNamed, installed.as_deref()).map(|desired| {
-                let mut all = desired.manifests;
-                all.insert(0, desired.claim);
-                all
-            });
-        }
+            desired_hub(&plain, &HubFacts { values: ValuesText::NotNamed, ..facts.clone() })
+        });
+        let manifests = desired.map(|desired| {
+            let mut all = desired.manifests;
+            all.insert(0, desired.claim);
+            all
+        });
         let manager = pass.hub.spec.cluster_manager.as_ref();
         let removal = plan_hub_removal(
             &manifests.unwrap_or_default(),
@@ -194,13 +198,6 @@ impl HubBootstrapper {
         }
     }
 
-    /// The sets of this hub were written by somebody else: they are read again in the next pass.
-    pub async fn drifted(&self, hub: &Hub) {
-        if let Ok(uid) = self.cluster.uid().await {
-            self.ledger.invalidate(&uid, &format!("Hub/{}", hub.uid().unwrap_or_default()));
-        }
-    }
-
     async fn look(&self, pass: &HubPass<'_>, owner_exists: OwnerExists<'_>) -> Result<HubFacts, HubError> {
         let owner = Owner {
             kind: Hub::kind(&()).into_owned(),
@@ -210,11 +207,9 @@ impl HubBootstrapper {
         };
         let known = {
             let memory = self.memory();
-            let fresh =
-                |(read, _): &&(Timestamp, EndpointFacts)| pass.now.duration_since(*read) < ENDPOINT_AGE;
             Known {
                 cluster_manager: pass.cluster_manager.clone(),
-                endpoint: memory.endpoint.as_ref().filter(fresh).map(|(_, facts)| facts.clone()),
+                endpoint: memory.endpoint_at(pass.now).cloned(),
                 claimed: memory.claimed_by.as_deref() == Some(&owner.uid),
                 answered: memory.answered.clone(),
             }
@@ -226,7 +221,20 @@ impl HubBootstrapper {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         facts.endpoint.declared_server = given(&pass.hub.spec.api_server);
         facts.endpoint.declared_ca = given(&pass.hub.spec.ca);
+        self.notice_drift(pass.hub, &facts);
         Ok(facts)
+    }
+
+    /// Strikes the hub's set out of the ledger when the ClusterManager is another one than before:
+    /// changed, replaced or gone. It is the one object of the set that is watched; what happens to
+    /// the others is found when the ledger's entry expires. (Our own changes look the same and cost
+    /// one look at the set.)
+    fn notice_drift(&self, hub: &Hub, facts: &HubFacts) {
+        let seen = facts.cluster_manager.as_ref().map(|manager| (manager.uid.clone(), manager.generation));
+        let before = std::mem::replace(&mut self.memory().manager, seen.clone());
+        if before.is_some() && before != seen {
+            self.ledger.invalidate(&ClusterUid::from(facts.cluster_uid.clone()), &set_name(hub));
+        }
     }
 
     async fn carry_out(&self, steps: &[Step], now: Timestamp) -> Result<Executed, HubError> {
@@ -238,7 +246,7 @@ impl HubBootstrapper {
     /// Keeps what this pass has shown; true when a plan made now would be another.
     fn remember(&self, pass: &HubPass<'_>, facts: &HubFacts, done: &Executed, steps: &[Step]) -> bool {
         let mut memory = self.memory();
-        if memory.endpoint.is_none() {
+        if memory.endpoint_at(pass.now).is_none() {
             memory.endpoint = Some((pass.now, facts.endpoint.clone()));
         }
         let mut learnt = done.contested;

@@ -127,7 +127,7 @@ pub fn cluster_manager_seen(manager: &ClusterManager) -> ClusterManagerSeen {
         conditions: status.map(|status| status.conditions.clone()).unwrap_or_default(),
         deleting: manager.metadata.deletion_timestamp.is_some(),
         labels: manager.labels().clone(),
-        installed: image.and_then(image_tag).map(str::to_owned),
+        running_tag: image.and_then(image_tag).map(str::to_owned),
     }
 }
 

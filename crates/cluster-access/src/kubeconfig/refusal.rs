@@ -38,7 +38,7 @@ const USER: &[(&str, &str)] = &[
 
 const PROXY: (&str, &str) = (
     "proxy-url",
-    "proxies out of kubeconfigs are not allowed here; remove the field, or let the operator's administrator allow them",
+    "proxies that a kubeconfig names are not used; remove the field, and give an address that can be reached without one",
 );
 
 pub(super) fn check_cluster(cluster: &Fields, policy: KubeconfigPolicy) -> Result<(), KubeconfigError> {

@@ -233,7 +233,7 @@ impl HubReconciler {
             cluster_uid: cluster_uid.or(old.cluster_uid),
             bundle_version: verdict.bundle_version.or(old.bundle_version),
             api_server: verdict.api_server.or(old.api_server),
-            ca_hash: old.ca_hash,
+            ca_hash: verdict.ca_hash.or(old.ca_hash),
             cluster_manager_hash: verdict.values_hash.unwrap_or(old.cluster_manager_hash),
             installed_hub_add_ons: old.installed_hub_add_ons,
             grpc_server: old.grpc_server,

@@ -31,8 +31,11 @@ pub struct LiveChildren<'a> {
     pub blocked: Option<&'a Blocked>,
 }
 
-/// The whole status of a FleetConfig.
+/// The whole status of a FleetConfig. It does not depend on the order of the Spokes.
 pub fn status(fleet: &FleetConfig, children: LiveChildren<'_>, now: Timestamp) -> FleetConfigStatus {
+    let mut spokes = children.spokes.to_vec();
+    spokes.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+    let children = LiveChildren { spokes: &spokes, ..children };
     let previous = fleet.status.clone().unwrap_or_default();
     let deleting = fleet.metadata.deletion_timestamp.is_some();
     let standing = standing(fleet, children, deleting);

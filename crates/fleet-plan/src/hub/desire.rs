@@ -3,16 +3,17 @@
 use fleetconfig_api::common::RegistrationDriver;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::Hub;
+use fleetconfig_api::values::Images;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Resource, ResourceExt};
 use serde_json::json;
 
-use super::facts::ValuesText;
+use super::facts::{HubFacts, ValuesText};
 use super::plan::{DesiredHub, Refusal};
 use crate::manifests::inventory::Inventory;
 use crate::manifests::{BOOTSTRAP_NAMESPACE, HubManifestInput, RenderError, hub};
 use crate::object::ObjectKey;
-use crate::release::{ReleaseError, resolve};
+use crate::release::{self, ReleaseError, image_tag, resolve};
 use crate::values::{content_hash, merge};
 
 /// The inventory labels of everything that a Hub owns.
@@ -31,15 +32,16 @@ pub fn claim_key() -> ObjectKey {
     ObjectKey::cluster::<Namespace>(BOOTSTRAP_NAMESPACE)
 }
 
-/// What a Hub asks for, on a cluster where OCM `installed` runs already or not.
+/// Name of the set of everything that is wholly a Hub's, stable for one Hub.
+pub fn set_name(hub: &Hub) -> String {
+    format!("Hub/{}", hub.uid().unwrap_or_default())
+}
+
+/// What a Hub asks for, on the cluster that the facts are about.
 ///
 /// # Errors
 /// When the Hub cannot be carried out as written; then nothing may be written.
-pub fn desired_hub(
-    hub_object: &Hub,
-    text: &ValuesText,
-    installed: Option<&str>,
-) -> Result<DesiredHub, Refusal> {
+pub fn desired_hub(hub_object: &Hub, facts: &HubFacts) -> Result<DesiredHub, Refusal> {
     let spec = &hub_object.spec;
     let not_yet = |message: &str| Refusal { reason: Reason::NotYetSupported, message: message.to_owned() };
     match spec.registration_auth.driver {
@@ -54,13 +56,14 @@ pub fn desired_hub(
     let Some(manager) = &spec.cluster_manager else {
         return Err(not_yet("spec.singleton is not supported yet; set spec.clusterManager instead"));
     };
-    if let ValuesText::Missing { message } = text {
+    if let ValuesText::Missing { message } = &facts.values {
         return Err(Refusal { reason: Reason::ValuesSourceMissing, message: message.clone() });
     }
-    let values = merge(manager.values.as_ref(), text.text()).map_err(|error| Refusal {
+    let values = merge(manager.values.as_ref(), facts.values.text()).map_err(|error| Refusal {
         reason: Reason::ValuesInvalid,
         message: format!("spec.clusterManager.{error}"),
     })?;
+    let installed = installed_release(hub_object, facts, values.images.as_ref());
     let bundle = resolve(&manager.source.bundle_version, installed)
         .map_err(|error| unknown_bundle("spec.clusterManager", &error))?;
     let inventory = inventory(hub_object);
@@ -88,7 +91,7 @@ pub fn desired_hub(
     Ok(DesiredHub {
         claim,
         manifests,
-        set: format!("Hub/{}", hub_object.uid().unwrap_or_default()),
+        set: set_name(hub_object),
         bundle_version: bundle.to_string(),
         values_hash: content_hash(&json!({
             "values": serde_json::to_value(&values).unwrap_or_default(),
@@ -96,6 +99,28 @@ pub fn desired_hub(
         })),
         addons: templates.chain(built_in).collect(),
     })
+}
+
+/// The OCM release that the cluster has already, if any: what the Hub's status says was resolved for
+/// this cluster, else the tag of the image that runs.
+fn installed_release<'a>(hub: &'a Hub, facts: &'a HubFacts, images: Option<&Images>) -> Option<&'a str> {
+    // What was resolved for another cluster, before the kubeconfig was changed, says nothing here.
+    let status = hub.status.as_ref().filter(|status| {
+        status.cluster_uid.as_ref().is_none_or(|cluster_uid| *cluster_uid == facts.cluster_uid)
+    });
+    let before = status.and_then(|status| status.bundle_version.as_deref());
+    let tag = facts.cluster_manager.as_ref().and_then(|manager| manager.running_tag.as_deref());
+    release::installed(before, tag.filter(|tag| !chosen_by_values(tag, images)))
+}
+
+/// Whether the tag is one that the chart values choose for a build of the user's own: it tells
+/// nothing about OCM's release. Without this, a Hub whose first pass was cut off before its status
+/// was written would take its own choice for an unknown release.
+fn chosen_by_values(tag: &str, images: Option<&Images>) -> bool {
+    let overrides = images.and_then(|images| images.overrides.as_ref());
+    let image = overrides.and_then(|overrides| overrides.registration_image.as_deref());
+    let own_tag = images.and_then(|images| images.tag.as_deref());
+    image.and_then(image_tag) == Some(tag) || (own_tag == Some(tag) && !release::is_known(tag))
 }
 
 /// A `bundleVersion` that names no release.

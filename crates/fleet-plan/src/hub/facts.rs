@@ -67,8 +67,8 @@ pub struct ClusterManagerSeen {
     pub deleting: bool,
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
-    /// Tag of the registration image: the OCM release that runs.
-    pub installed: Option<String>,
+    /// Tag of the registration image: the OCM release that runs, or a build of the user's own.
+    pub running_tag: Option<String>,
 }
 
 /// Whether OCM's admission webhooks answer.
@@ -148,4 +148,19 @@ pub struct HubFacts {
     pub endpoint: EndpointFacts,
     /// What else lives there; only looked at for a removal.
     pub inhabitants: Inhabitants,
+}
+
+impl HubFacts {
+    /// The facts of a cluster on which nothing was done yet, and of which nothing else is known.
+    pub fn of_bare_cluster(cluster_uid: &str) -> Self {
+        Self {
+            cluster_uid: cluster_uid.to_owned(),
+            claim: Claim::Free,
+            cluster_manager: None,
+            webhooks: Webhooks::Unasked,
+            values: ValuesText::NotNamed,
+            endpoint: EndpointFacts::default(),
+            inhabitants: Inhabitants::default(),
+        }
+    }
 }

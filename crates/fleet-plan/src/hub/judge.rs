@@ -127,7 +127,7 @@ mod tests {
             conditions,
             deleting: false,
             labels: Default::default(),
-            installed: None,
+            running_tag: None,
         }
     }
 

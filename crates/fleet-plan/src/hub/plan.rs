@@ -8,7 +8,7 @@ use fleetconfig_api::v1beta1::HubStatus;
 use super::facts::{Claim, HubFacts};
 use super::judge::{ControlPlane, STARTING, control_plane};
 use crate::conditions::{Draft, Standing};
-use crate::endpoint::hub_endpoint;
+use crate::endpoint::{HubEndpoint, hub_endpoint};
 use crate::object::Manifest;
 use crate::plan::{Presence, Step, Target, Wake};
 
@@ -49,6 +49,8 @@ pub struct HubVerdict {
     pub takes_spokes: bool,
     /// Address that remote spokes get, when it is known.
     pub api_server: Option<String>,
+    /// SHA-256, in hex, of the CA bundle that remote spokes get for it.
+    pub ca_hash: Option<String>,
     /// Resolved OCM release.
     pub bundle_version: Option<String>,
     /// Hash of the applied chart values.
@@ -160,7 +162,7 @@ fn verdict(
         );
         Draft::missing(condition::ADDONS_CONFIGURED, Reason::NotYetSupported, message)
     };
-    let endpoint = hub_endpoint(&facts.endpoint, false, false);
+    let endpoint = hub_endpoint(&facts.endpoint, false, false).ok();
     let standing = match state {
         ControlPlane::Ready if addons.wanted => {
             Standing::Failing { reason: addons.reason, message: addons.message.clone() }
@@ -187,7 +189,8 @@ fn verdict(
         phase,
         conditions,
         takes_spokes: ready,
-        api_server: endpoint.ok().map(|endpoint| endpoint.server),
+        ca_hash: endpoint.as_ref().map(HubEndpoint::ca_hash),
+        api_server: endpoint.map(|endpoint| endpoint.server),
         bundle_version: Some(desired.bundle_version.clone()),
         values_hash: Some(desired.values_hash.clone()),
     }
@@ -258,6 +261,7 @@ fn not_initialized(standing: Standing, phase: HubPhase) -> HubVerdict {
         conditions,
         takes_spokes: false,
         api_server: None,
+        ca_hash: None,
         bundle_version: None,
         values_hash: None,
     }

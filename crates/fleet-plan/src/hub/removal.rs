@@ -120,6 +120,7 @@ fn waiting(steps: Vec<Step>, reason: Reason, message: String, blocked: bool) -> 
         conditions,
         takes_spokes: false,
         api_server: None,
+        ca_hash: None,
         bundle_version: None,
         values_hash: None,
     };

@@ -9,9 +9,10 @@ use crate::names;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct OcmSource {
-    /// OCM release: a version such as v1.2.1 (a missing leading v is added); default, which
-    /// installs the controller's default release and never upgrades by itself; or latest, which
-    /// follows the newest release that the controller knows.
+    /// OCM release: a version such as v1.2.1 (a missing leading v is added); default, which keeps
+    /// the release that is installed (a new hub gets the controller's default, a spoke follows its
+    /// hub); or latest, OCM's moving images of that name with the newest manifests that the
+    /// controller knows.
     pub bundle_version: String,
     /// Registry and path of OCM's images.
     pub registry: String,

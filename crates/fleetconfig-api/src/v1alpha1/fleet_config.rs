@@ -63,10 +63,10 @@ pub struct FleetConfigSpec {
     #[schemars(length(max = 2))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub hub_add_ons: Vec<HubAddOn>,
-    /// Deadline of work on each cluster, in seconds.
+    /// How long the deletion of a spoke waits for a cluster that does not answer, in seconds.
     #[serde(default = "defaults::timeout")]
     pub timeout: i64,
-    /// How much is logged about this fleet, from 0 (little) to 10.
+    /// From 0 to 10. Has no effect: the controller's own option says how much is logged.
     #[serde(default)]
     #[schemars(extend("enum" = LOG_VERBOSITIES))]
     pub log_verbosity: i64,
@@ -122,7 +122,8 @@ pub struct HubSection {
     /// Whether OCM's namespaces are created if they do not exist.
     #[serde(default = "defaults::yes")]
     pub create_namespace: bool,
-    /// Whether an existing OCM installation that someone else made is taken over.
+    /// Has no effect: there are no checks that could be skipped, and an OCM installation that is
+    /// there already is taken over in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
     /// If true, nothing is changed on the hub until it is false again.

@@ -62,7 +62,8 @@ pub struct HubSpec {
     /// Whether OCM's namespaces are created if they do not exist.
     #[serde(default = "defaults::yes")]
     pub create_namespace: bool,
-    /// Whether an existing OCM installation that someone else made is taken over.
+    /// Has no effect: there are no checks that could be skipped, and an OCM installation that is
+    /// there already is taken over in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force: Option<bool>,
     /// How spokes register with the hub.
@@ -77,11 +78,10 @@ pub struct HubSpec {
     #[schemars(length(max = 2))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub hub_add_ons: Vec<HubAddOn>,
-    /// Deadline of work on the hub cluster, in seconds. Spokes that do not set their own inherit it.
+    /// Has no effect on a hub: requests have fixed deadlines, and what is not ready is waited for.
     #[serde(default = "defaults::timeout")]
     pub timeout: i64,
-    /// How much is logged about this hub, from 0 (little) to 10. Spokes that do not set their own
-    /// inherit it.
+    /// From 0 to 10. Has no effect: the controller's own option says how much is logged.
     #[serde(default)]
     #[schemars(extend("enum" = LOG_VERBOSITIES))]
     pub log_verbosity: i64,

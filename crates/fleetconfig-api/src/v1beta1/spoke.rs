@@ -83,10 +83,10 @@ pub struct SpokeSpec {
     /// What is removed when the Spoke is deleted.
     #[serde(default)]
     pub cleanup_config: CleanupConfig,
-    /// Deadline of work on the spoke cluster, in seconds. 300 means that of the hub.
+    /// How long the deletion waits for a cluster that does not answer, in seconds.
     #[serde(default = "defaults::timeout")]
     pub timeout: i64,
-    /// How much is logged about this spoke, from 0 to 10. 0 means as much as about the hub.
+    /// From 0 to 10. Has no effect: the controller's own option says how much is logged.
     #[serde(default)]
     #[schemars(extend("enum" = LOG_VERBOSITIES))]
     pub log_verbosity: i64,

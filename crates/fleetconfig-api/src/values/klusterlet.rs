@@ -95,7 +95,8 @@ pub struct KlusterletSection {
     /// Addresses of the cluster's API server that are written into the ManagedCluster.
     #[serde(rename = "externalServerURLs", skip_serializing_if = "Option::is_none")]
     pub external_server_urls: Option<Vec<ServerUrl>>,
-    /// Mode of the klusterlet. The Spoke's klusterlet.mode and klusterlet.singleton decide.
+    /// Mode of the klusterlet: Default or Singleton. If left out, the Spoke's klusterlet.singleton
+    /// decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mode: Option<String>,
     /// Name of the Klusterlet object.

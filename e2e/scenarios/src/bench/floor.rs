@@ -13,7 +13,7 @@ use fleet_plan::compose::children::compose;
 use fleet_plan::csr::CsrFacts;
 use fleet_plan::endpoint::{ClusterInfo, EndpointFacts, hub_endpoint};
 use fleet_plan::hub::desire::desired_hub;
-use fleet_plan::hub::facts::ValuesText;
+use fleet_plan::hub::facts::{HubFacts, ValuesText};
 use fleet_plan::hub::plan::{DesiredHub, Refusal};
 use fleet_plan::manifests::{BOOTSTRAP_NAMESPACE, BootstrapKubeconfig, bootstrap_kubeconfig};
 use fleet_plan::object::Manifest;
@@ -51,7 +51,7 @@ pub(crate) async fn join(world: &World) -> Result<f64> {
         root_ca: Some(hub.ca_pem.clone()),
         ..EndpointFacts::default()
     };
-    let desired = desired_hub(&children.hub, &ValuesText::NotNamed, None).map_err(refused)?;
+    let desired = desired_hub(&children.hub, &HubFacts::of_bare_cluster("")).map_err(refused)?;
     let mut joins = Vec::new();
     for spoke in &children.spokes {
         let is_hub = spoke.spec.kubeconfig.in_cluster == Some(true);

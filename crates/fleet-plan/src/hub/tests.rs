@@ -1,0 +1,69 @@
+//! What is done and said about a hub in every situation: golden plans, and rules.
+
+mod golden;
+mod installed;
+mod world;
+
+use fleetconfig_api::v1beta1::{Hub, HubSpec};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+
+use super::facts::{Claim, ClusterManagerSeen, HubFacts};
+use crate::endpoint::EndpointFacts;
+
+/// The cluster of all tests.
+const CLUSTER: &str = "cluster-1";
+
+fn hub() -> Hub {
+    let mut hub =
+        Hub::new("hub", HubSpec { cluster_manager: Some(Default::default()), ..HubSpec::default() });
+    hub.metadata.namespace = Some("fleet".into());
+    hub.metadata.uid = Some("uid-1".into());
+    hub
+}
+
+/// A bare cluster whose address and CA are known.
+fn bare() -> HubFacts {
+    HubFacts {
+        endpoint: EndpointFacts {
+            declared_server: Some("https://hub.example:6443".into()),
+            root_ca: Some("CA".into()),
+            ..EndpointFacts::default()
+        },
+        ..HubFacts::of_bare_cluster(CLUSTER)
+    }
+}
+
+/// A cluster that we hold, with a ClusterManager that has these conditions.
+fn with_manager(conditions: &[(&str, &str)]) -> HubFacts {
+    HubFacts { claim: Claim::Ours, cluster_manager: Some(manager(conditions)), ..bare() }
+}
+
+/// A ClusterManager whose current generation OCM has seen.
+fn manager(conditions: &[(&str, &str)]) -> ClusterManagerSeen {
+    let condition = |(kind, status): &(&str, &str)| Condition {
+        type_: (*kind).into(),
+        status: (*status).into(),
+        reason: format!("{kind}Reason"),
+        message: format!("{kind} is {status}"),
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+        observed_generation: None,
+    };
+    ClusterManagerSeen {
+        uid: "manager-1".into(),
+        generation: 1,
+        observed_generation: Some(1),
+        conditions: conditions.iter().map(condition).collect(),
+        deleting: false,
+        labels: Default::default(),
+        running_tag: Some("v1.2.1".into()),
+    }
+}
+
+/// What OCM reports of a hub that works.
+const WORKING: &[(&str, &str)] = &[
+    ("Applied", "True"),
+    ("Progressing", "False"),
+    ("HubRegistrationDegraded", "False"),
+    ("HubPlacementDegraded", "False"),
+];

@@ -1,0 +1,162 @@
+//! Passes over a hub that is an API server in memory.
+
+use std::time::Duration;
+
+use fleet_plan::plan::Wake;
+use fleetconfig_api::v1beta1::Hub;
+use jiff::SignedDuration;
+use memory_apiserver::{Fault, Verb};
+use serde_json::json;
+
+use super::support::*;
+
+/// A Hub whose chart values name a build of the user's own.
+fn own_build() -> Hub {
+    let mut hub = hub("uid-1");
+    let values = json!({"images": {"tag": "own-build"}});
+    let manager = hub.spec.cluster_manager.as_mut().unwrap();
+    manager.values = Some(serde_json::from_value(values).unwrap());
+    hub
+}
+
+#[tokio::test]
+async fn a_build_of_ones_own_is_kept_at_the_release_that_was_resolved() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (mut hub, engine) = (own_build(), engine(&server));
+    let first = pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(first.verdict.bundle_version.as_deref(), Some("v1.2.1"));
+    let image = manager(&server).unwrap()["spec"]["registrationImagePullSpec"].clone();
+    assert_eq!(image, "quay.io/open-cluster-management/registration:own-build");
+    report(&mut hub, &first);
+    let second = pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(ready(&second.verdict), (true, "ReconcileSuccess"));
+    assert_eq!(second.verdict.bundle_version.as_deref(), Some("v1.2.1"));
+    // What was resolved stands, also where it is not what a new hub would get.
+    hub.status.as_mut().unwrap().bundle_version = Some("v1.3.1".to_owned());
+    let third = pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(third.verdict.bundle_version.as_deref(), Some("v1.3.1"));
+}
+
+#[tokio::test]
+async fn a_first_pass_that_was_cut_off_before_its_status_was_written_can_be_repeated() {
+    let server = bare();
+    play_ocm(&server);
+    let hub = own_build();
+    pass(&engine(&server), &server, &hub).await.unwrap();
+    let again = pass(&engine(&server), &server, &hub).await.unwrap();
+    assert_eq!(again.verdict.bundle_version.as_deref(), Some("v1.2.1"));
+}
+
+#[tokio::test]
+async fn an_unknown_build_of_somebody_else_is_not_replaced_without_being_asked() {
+    let server = bare();
+    pass(&engine(&server), &server, &own_build()).await.unwrap();
+    server.clear_requests();
+    let outcome = pass(&engine(&server), &server, &hub("uid-1")).await.unwrap();
+    assert_eq!(ready(&outcome.verdict), (false, "BundleUnknown"));
+    assert_eq!(writes(&server), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_hub_that_is_as_declared_is_left_alone() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (hub, engine) = (hub("uid-1"), engine(&server));
+    pass(&engine, &server, &hub).await.unwrap();
+    pass(&engine, &server, &hub).await.unwrap();
+    server.clear_requests();
+    for minutes in [1, 9] {
+        let now = server.now() + SignedDuration::from_mins(minutes);
+        let outcome = pass_at(&engine, &hub, now).await.unwrap();
+        assert_eq!(ready(&outcome.verdict), (true, "ReconcileSuccess"));
+        // Without a watch the ClusterManager is read; nothing else is.
+        assert_eq!(server.requests().len(), 1, "{:?}", server.requests());
+        server.clear_requests();
+    }
+    // What is remembered for ten minutes is read again then, once.
+    let later = server.now() + SignedDuration::from_mins(11);
+    pass_at(&engine, &hub, later).await.unwrap();
+    assert!(server.requests().len() > 1);
+    assert_eq!(writes(&server), Vec::<String>::new());
+    server.clear_requests();
+    pass_at(&engine, &hub, later + SignedDuration::from_mins(1)).await.unwrap();
+    assert_eq!(server.requests().len(), 1, "{:?}", server.requests());
+}
+
+#[tokio::test]
+async fn a_cluster_manager_that_was_changed_or_deleted_is_put_back_by_the_next_pass() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (hub, engine) = (hub("uid-1"), engine(&server));
+    pass(&engine, &server, &hub).await.unwrap();
+    pass(&engine, &server, &hub).await.unwrap();
+    let declared = manager(&server).unwrap()["spec"].clone();
+    let direct = server.direct();
+
+    let patch = json!({"spec": {"workImagePullSpec": "registry.example/work:other"}});
+    direct.merge(&manager_kind(), "", MANAGER, "", patch).unwrap();
+    assert_ne!(manager(&server).unwrap()["spec"], declared);
+    pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(manager(&server).unwrap()["spec"], declared);
+
+    direct.delete(&manager_kind(), "", MANAGER).unwrap();
+    assert_eq!(manager(&server), None);
+    pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(manager(&server).unwrap()["spec"], declared);
+}
+
+#[tokio::test]
+async fn a_silent_webhook_is_asked_once_in_a_pass_and_again_after_a_second() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let silent = server.inject(Fault::refuse(503).when(|request| request.dry_run));
+    let (hub, engine) = (hub("uid-1"), engine(&server));
+    let outcome = pass(&engine, &server, &hub).await.unwrap();
+    // The first pass makes the hub, and in it OCM is ready at once here.
+    assert_eq!(ready(&outcome.verdict), (false, "WebhooksNotReady"));
+    assert_eq!(outcome.wake, Wake::After(Duration::from_secs(1)));
+    assert!(!outcome.verdict.takes_spokes);
+    assert_eq!(probes(&server).len(), 1);
+
+    silent.remove();
+    let outcome = pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(ready(&outcome.verdict), (true, "ReconcileSuccess"));
+    assert_eq!(outcome.wake, Wake::OnEvent);
+    assert_eq!(probes(&server).len(), 2);
+    // Heard once is enough for this generation of the ClusterManager.
+    pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(probes(&server).len(), 2);
+}
+
+#[tokio::test]
+async fn of_two_hubs_one_gets_the_cluster_and_the_other_writes_nothing() {
+    let server = bare();
+    pass(&engine(&server), &server, &hub("uid-1")).await.unwrap();
+    server.clear_requests();
+    let outcome = pass(&engine(&server), &server, &hub("uid-2")).await.unwrap();
+    assert_eq!(ready(&outcome.verdict), (false, "HubAlreadyClaimed"));
+    assert_eq!(writes(&server), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_pass_that_failed_half_way_is_continued_by_the_next() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (hub, engine) = (hub("uid-1"), engine(&server));
+    let broken = server.inject(
+        Fault::refuse(500).when(|request| request.verb == Verb::Patch && request.resource == "deployments"),
+    );
+    let error = pass(&engine, &server, &hub).await.unwrap_err();
+    assert_eq!(error.reason().as_str(), "ClusterUnreachable");
+    assert_eq!(manager(&server), None);
+    broken.remove();
+    pass(&engine, &server, &hub).await.unwrap();
+    let outcome = pass(&engine, &server, &hub).await.unwrap();
+    assert_eq!(ready(&outcome.verdict), (true, "ReconcileSuccess"));
+}
