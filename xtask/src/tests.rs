@@ -68,7 +68,7 @@ fn beside_the_scenarios() -> Result<()> {
     BED.once(|| {
         // Its tests find the kubelet beside their own programs.
         fleet::bed_programs()?;
-        process::run(process::cargo().args(["test", "--locked", "-p", "bed"]))
+        process::run(process::cargo().args(["test", "--locked", "-p", "bed", "-p", "process-kubelet"]))
     })?;
     CONFORMANCE.once(conformance::with_a_real_server)
 }

@@ -53,6 +53,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments = Arguments::parse();
+    if !matches!(arguments.command, Command::List) {
+        // May replace this process, so it comes before there are threads.
+        bed::namespaces::ensure_privileges()?;
+    }
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new("warn,bed=info,kube_client=off"))
         .with_writer(std::io::stderr)
