@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::process;
+use crate::{prerequisites, process};
 
 /// Options of `codegen`.
 #[derive(Args)]
@@ -20,6 +20,7 @@ impl Codegen {
     }
 
     pub(crate) fn run(&self) -> Result<()> {
+        prerequisites::for_builds()?;
         let mut command = process::cargo();
         command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "generated"]);
         if !self.check {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{codegen, process, walls};
+use crate::{codegen, ocm_module, prerequisites, process, walls};
 
 /// Kubernetes versions that k8s-openapi knows; every library compiles under each.
 const KUBERNETES: &[&str] = &["1.33", "1.34", "1.35", "1.36", "1.37"];
@@ -15,26 +15,21 @@ const LIBRARIES: &[&str] =
 /// Options of `lint`.
 #[derive(Args)]
 pub(crate) struct Lint {
-    /// Only what takes seconds: formatting, walls, generated files.
+    /// Only what takes seconds: the walls between crates, and formatting.
     #[arg(long)]
     quick: bool,
-    /// Also compile every library under every Kubernetes version feature.
+    /// Also check that every library compiles under each Kubernetes version that k8s-openapi knows.
     #[arg(long)]
     versions: bool,
-    /// Only the walls between crates.
+    /// Only the walls: what each crate may depend on (the table of docs/architecture.md).
     #[arg(long)]
     walls: bool,
 }
 
 impl Lint {
-    /// All checks, for the test command.
+    /// What the gate runs: all but the version matrix.
     pub(crate) fn gate() -> Self {
         Self { quick: false, versions: false, walls: false }
-    }
-
-    /// All checks and the version matrix.
-    pub(crate) fn full() -> Self {
-        Self { quick: false, versions: true, walls: false }
     }
 
     pub(crate) fn run(&self) -> Result<()> {
@@ -46,6 +41,7 @@ impl Lint {
         if self.quick {
             return Ok(());
         }
+        prerequisites::for_builds()?;
         process::run(process::cargo().args([
             "clippy",
             "--workspace",
@@ -56,18 +52,9 @@ impl Lint {
             "warnings",
         ]))?;
         codegen::Codegen::check_only().run()?;
+        ocm_module::compare()?;
         self.licences()?;
-        if self.versions {
-            for version in KUBERNETES {
-                let mut command = process::cargo();
-                command.arg("check").env("K8S_OPENAPI_ENABLED_VERSION", version);
-                for library in LIBRARIES {
-                    command.args(["-p", library]);
-                }
-                process::run(&mut command)?;
-            }
-        }
-        Ok(())
+        if self.versions { versions() } else { Ok(()) }
     }
 
     /// cargo-deny guards licences, sources, bans and duplicates; it is a separate program, so its
@@ -82,4 +69,18 @@ impl Lint {
         }
         process::run(process::cargo().args(["deny", "check", "bans", "licenses", "sources"]))
     }
+}
+
+/// Checks every library under every Kubernetes version: embedders choose theirs.
+pub(crate) fn versions() -> Result<()> {
+    for version in KUBERNETES {
+        let mut command = process::cargo();
+        command.args(["check", "--locked"]).env("K8S_OPENAPI_ENABLED_VERSION", version);
+        for library in LIBRARIES {
+            command.args(["-p", library]);
+        }
+        eprintln!("Kubernetes {version}:");
+        process::run(&mut command)?;
+    }
+    Ok(())
 }

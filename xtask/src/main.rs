@@ -7,16 +7,26 @@
 )]
 
 mod codegen;
+mod conformance;
 mod fleet;
 mod lint;
+mod ocm_module;
+mod passed;
+mod prerequisites;
 mod process;
 mod tests;
 mod walls;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-/// The one door to this repository.
+/// The one door to this repository: build, test, lint, generate, run.
+///
+/// Local clusters are real control planes and real OCM as processes of this machine. They need Go 1.26
+/// (or FLEETCONFIG_BED_BINARIES, a directory of ready programs), iproute2, util-linux, and root or
+/// unprivileged user namespaces. The first start builds them, which takes a quarter of an hour.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -26,31 +36,50 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run the main job on a built-in local fleet: real control planes, real OCM, our operator.
+    /// Run the main job on a built-in local fleet, until Ctrl-C.
+    ///
+    /// Starts a hub and its spokes, starts the operator, applies examples/two-clusters.yaml, tells what
+    /// happens until the fleet is Running, and prints the kubeconfigs.
     Up(fleet::Up),
-    /// Stop whatever `up` or `bed up --detach` left running.
+    /// Stop whatever `up` or `bed up --detach` left running, and remove its files.
     Down,
-    /// Pass the tests: lints, unit tests and the scenarios of the gate (or all of them).
+    /// Pass the tests: lints, unit tests, and the scenarios of the gate on local clusters.
     Test(tests::Test),
-    /// Formatting, clippy, crate walls, licences, every Kubernetes version feature.
+    /// Check without running: walls between crates, formatting, clippy, generated files, licences.
+    ///
+    /// The generated CRDs are compared with the types, and those of OCM's kinds with OCM's Go module,
+    /// whose differences are printed.
     Lint(lint::Lint),
     /// Write everything that is generated: the CRDs under crds/.
     Codegen(codegen::Codegen),
-    /// The test bed by itself: `bed up | status | logs | down | binaries`.
+    /// The test bed by itself: `bed up | status | logs | exec | down | binaries`.
+    #[command(disable_help_flag = true)]
     Bed {
-        /// Arguments of the bed; `--help` lists them.
+        /// A command of the bed and its options; `bed --help` and `bed COMMAND --help` list them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
     /// Measure: `bench join --json` prints medians of interleaved pairs against the floor.
+    #[command(disable_help_flag = true)]
     Bench {
-        /// Name of the benchmark and its options; `--help` lists them.
+        /// A benchmark and its options; `bench --help` and `bench BENCHMARK --help` list them.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Without the backtrace that `Debug` would add: a missing prerequisite is one sentence.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     match Arguments::parse().command {
         Command::Up(up) => up.run(),
         Command::Down => fleet::down(),

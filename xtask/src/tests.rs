@@ -3,14 +3,31 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{fleet, lint, process};
+use crate::passed::Step;
+use crate::{conformance, fleet, lint, prerequisites, process};
+
+/// The libraries under every Kubernetes version.
+const VERSIONS: Step = Step { name: "Kubernetes versions", inputs: &["crates"] };
+
+/// The bed's own tests start clusters and break them.
+const BED: Step =
+    Step { name: "tests of the bed", inputs: &["e2e/bed", "e2e/process-kubelet", "e2e/binaries"] };
+
+/// The API server in memory against a real one.
+const CONFORMANCE: Step = Step {
+    name: "conformance of memory-apiserver",
+    inputs: &["e2e/memory-apiserver", "e2e/bed", "e2e/binaries"],
+};
 
 /// Options of `test`.
 #[derive(Args)]
 pub(crate) struct Test {
-    /// Only scenarios whose name contains this; one that matches nothing is an error.
+    /// Only scenarios whose name contains this, whatever their tier, and no lints or unit tests. One
+    /// that matches nothing is an error.
     filter: Option<String>,
-    /// Every scenario and the version matrix, not only the gate. Goes on where it stopped.
+    /// Also every other scenario, every Kubernetes version, the bed's own tests, and memory-apiserver
+    /// against a real API server. Goes on where it stopped: what passed with the same inputs is not
+    /// run again.
     #[arg(long)]
     full: bool,
     /// Name every scenario with its tier and last duration, and run nothing.
@@ -21,21 +38,21 @@ pub(crate) struct Test {
 impl Test {
     pub(crate) fn run(&self) -> Result<()> {
         if self.list {
+            prerequisites::for_builds()?;
             process::run(process::cargo().args(["build", "--locked", "-p", "scenarios"]))?;
             return fleet::scenarios(&["list".to_owned()]);
         }
+        prerequisites::for_clusters()?;
         let mut arguments = vec!["run".to_owned()];
         if let Some(filter) = &self.filter {
             arguments.push(filter.clone());
         } else {
-            if self.full { lint::Lint::full() } else { lint::Lint::gate() }.run()?;
-            // The bed's own tests start clusters, and are for its changes and for the full tier.
-            let mut unit = process::cargo();
-            unit.args(["test", "--workspace", "--locked"]);
-            if !self.full {
-                unit.args(["--exclude", "bed"]);
+            lint::Lint::gate().run()?;
+            // The bed's own tests start clusters.
+            process::run(process::cargo().args(["test", "--workspace", "--locked", "--exclude", "bed"]))?;
+            if self.full {
+                beside_the_scenarios()?;
             }
-            process::run(&mut unit)?;
         }
         if self.full {
             arguments.push("--full".to_owned());
@@ -43,4 +60,15 @@ impl Test {
         fleet::programs()?;
         fleet::scenarios(&arguments)
     }
+}
+
+/// What the full tier runs beside more scenarios.
+fn beside_the_scenarios() -> Result<()> {
+    VERSIONS.once(lint::versions)?;
+    BED.once(|| {
+        // Its tests find the kubelet beside their own programs.
+        fleet::bed_programs()?;
+        process::run(process::cargo().args(["test", "--locked", "-p", "bed", "-p", "process-kubelet"]))
+    })?;
+    CONFORMANCE.once(conformance::with_a_real_server)
 }

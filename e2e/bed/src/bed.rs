@@ -18,6 +18,7 @@ use tokio::{
 use crate::{
     binaries::Binaries,
     cluster::Cluster,
+    cluster_info,
     control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
     namespaces::{enter_command, require_privileges, supervisor_command},
     network::{self, Cable},
@@ -132,6 +133,7 @@ impl Bed {
             let started = Instant::now();
             let cluster = this.start_cluster(name, first + at, binaries, kubelet).await?;
             cluster.wait_until_usable(USABLE_LIMIT).await?;
+            cluster_info::publish(&cluster.admin(), &cluster.server(), cluster.ca_pem()).await?;
             tracing::info!("cluster {name} is usable after {:.1} s", started.elapsed().as_secs_f64());
             anyhow::Ok((name.clone(), cluster))
         }))

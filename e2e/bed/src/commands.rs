@@ -46,6 +46,10 @@ pub(crate) struct Logs {
 pub(crate) struct Exec {
     #[command(flatten)]
     which: Which,
+    /// The cluster whose administrator's kubeconfig KUBECONFIG names. Without this, what KUBECONFIG is
+    /// stays, or else it names that of the first cluster by name.
+    #[arg(long)]
+    cluster: Option<String>,
     /// The command and its arguments.
     #[arg(trailing_var_arg = true, required = true)]
     command: Vec<String>,
@@ -172,5 +176,14 @@ pub(crate) async fn down(which: &Which) -> Result<()> {
 pub(crate) async fn exec(exec: &Exec) -> Result<()> {
     let bed = Bed::attach(exec.which.directory()?).await?;
     let mut command = bed.enter_command().await?;
+    let given = std::env::var_os("KUBECONFIG").is_some_and(|paths| !paths.is_empty());
+    let cluster = match &exec.cluster {
+        Some(name) => Some(bed.cluster(name)?),
+        None if given => None,
+        None => bed.clusters().next(),
+    };
+    if let Some(cluster) = cluster {
+        command.env("KUBECONFIG", cluster.kubeconfig_path());
+    }
     Err(command.args(&exec.command).exec()).context("starting `nsenter`")
 }

@@ -28,6 +28,7 @@ pub mod audit;
 pub mod binaries;
 mod certificates;
 mod cluster;
+mod cluster_info;
 mod control_plane;
 mod go_build;
 mod identity;

@@ -13,13 +13,14 @@ mod common;
 
 use std::time::Duration;
 
-use bed::{Bed, BedOptions, Component, audit::Filter};
+use bed::{Bed, BedOptions, Cluster, Component, audit::Filter};
 use common::{FairClock, Footprint, serially, within};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ServiceAccount};
 use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, ListParams, ObjectMeta, PostParams},
 };
+use serde_json::{Value, json};
 
 fn config_map(name: &str) -> ConfigMap {
     ConfigMap { metadata: ObjectMeta { name: Some(name.into()), ..Default::default() }, ..Default::default() }
@@ -27,6 +28,27 @@ fn config_map(name: &str) -> ConfigMap {
 
 async fn namespace_uid(client: Client) -> String {
     Api::<Namespace>::all(client).get("kube-system").await.unwrap().uid().unwrap()
+}
+
+/// Every cluster tells anybody its address and CA, as kubeadm and kind have it; with those two and
+/// nothing else, one can read it.
+async fn assert_published(cluster: &Cluster) {
+    let name = "cluster-info";
+    let published = Api::<ConfigMap>::namespaced(cluster.admin(), "kube-public").get(name).await.unwrap();
+    let mut kubeconfig: Value = serde_json::from_str(&published.data.unwrap()["kubeconfig"]).unwrap();
+    assert_eq!(kubeconfig["clusters"][0]["cluster"]["server"], cluster.server());
+    assert_eq!(kubeconfig["users"], Value::Null, "credentials were published");
+    kubeconfig["users"] = json!([{ "name": "", "user": {} }]);
+    kubeconfig["contexts"] = json!([{ "name": "", "context": { "cluster": "", "user": "" } }]);
+    kubeconfig["current-context"] = json!("");
+    let kubeconfig = serde_json::from_value(kubeconfig).unwrap();
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &Default::default()).await.unwrap();
+    let anybody = Client::try_from(config).unwrap();
+    let maps = Api::<ConfigMap>::namespaced(anybody.clone(), "kube-public");
+    // Whoever joins has no credential yet.
+    maps.get(name).await.unwrap();
+    let other = Api::<ConfigMap>::namespaced(anybody, "default").get("kube-root-ca.crt").await;
+    assert!(matches!(other, Err(kube::Error::Api(status)) if status.code == 403), "anybody reads everything");
 }
 
 #[tokio::test]
@@ -53,6 +75,10 @@ async fn two_clusters_are_usable_within_20_seconds_and_are_two() {
     let answer =
         Api::<Namespace>::all(stranger.client("stranger").await.unwrap()).list(&ListParams::default()).await;
     assert!(matches!(answer, Err(kube::Error::Api(status)) if status.code == 401));
+
+    for cluster in [hub, spoke] {
+        assert_published(cluster).await;
+    }
 
     bed.stop().await.unwrap();
     footprint.assert_gone();

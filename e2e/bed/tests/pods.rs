@@ -13,32 +13,14 @@ mod common;
 
 use std::time::Duration;
 
-use bed::{Bed, BedOptions, Cluster, Image};
-use common::{FairClock, Footprint, processes_mentioning, serially, within};
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec};
-use kube::{
-    Api, ResourceExt,
-    api::{ObjectMeta, PostParams},
+use bed::{Bed, BedOptions, Cluster};
+use common::{
+    FairClock, Footprint,
+    pods::{bash, create, forever, pod, until_running},
+    processes_mentioning, serially, within,
 };
-
-/// A pod that runs a line of bash, which can open connections by itself.
-fn pod(name: &str, script: &str) -> Pod {
-    let container = Container {
-        name: "main".into(),
-        image: Some("registry.test/tools/bash:v1".into()),
-        args: Some(vec!["-c".into(), script.into()]),
-        ..Default::default()
-    };
-    Pod {
-        metadata: ObjectMeta { name: Some(name.into()), ..Default::default() },
-        spec: Some(PodSpec {
-            containers: vec![container],
-            restart_policy: Some("Never".into()),
-            ..Default::default()
-        }),
-        ..Default::default()
-    }
-}
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt};
 
 /// Runs a line of bash in a pod and returns what it printed.
 async fn output(cluster: &Cluster, name: &str, script: &str) -> String {
@@ -49,7 +31,7 @@ async fn output(cluster: &Cluster, name: &str, script: &str) -> String {
 async fn run(cluster: &Cluster, pod: &Pod) -> String {
     let name = &pod.name_any();
     let pods = Api::<Pod>::namespaced(cluster.admin(), "default");
-    pods.create(&PostParams::default(), pod).await.unwrap();
+    create(cluster, pod).await;
     within(Duration::from_secs(30), "the pod to succeed", async || {
         let phase = pods.get(name).await.unwrap().status.and_then(|status| status.phase);
         assert_ne!(phase.as_deref(), Some("Failed"), "{}", log(cluster, name));
@@ -70,7 +52,7 @@ fn log(cluster: &Cluster, pod: &str) -> String {
 #[tokio::test]
 async fn pods_run_reach_every_cluster_and_end_with_the_bed() {
     let _turn = serially().await;
-    let options = BedOptions::new(["hub", "spoke1"]).with_image(Image::program("tools/bash", "/bin/bash"));
+    let options = BedOptions::new(["hub", "spoke1"]).with_image(bash());
     let clock = FairClock::start();
     let bed = Bed::start(options).await.unwrap();
     let footprint = Footprint::of(&bed).await;
@@ -94,16 +76,9 @@ async fn pods_run_reach_every_cluster_and_end_with_the_bed() {
     }
     let caller = accepted.await.unwrap().ip();
     assert_ne!(caller, bed.host_address(), "the pod called with the host's address");
-    let pods = Api::<Pod>::namespaced(spoke.admin(), "default");
     let mark = format!("forever_{}", std::process::id());
-    let script = format!("while :; do read -r -t 9 {mark} <> <(:); done");
-    pods.create(&PostParams::default(), &pod("waits", &script)).await.unwrap();
-    within(Duration::from_secs(30), "a pod to run", async || {
-        let status = pods.get("waits").await.unwrap().status;
-        status.and_then(|status| status.phase).as_deref() == Some("Running")
-    })
-    .await;
-    let waits = pods.get("waits").await.unwrap();
+    create(spoke, &forever("waits", &mark)).await;
+    let waits = until_running(spoke, "waits", 0).await;
     assert_eq!(
         waits.spec.as_ref().unwrap().node_name.as_deref(),
         Some("spoke1-node"),

@@ -57,6 +57,10 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let arguments = Arguments::parse();
+    if !matches!(arguments.command, Command::List) {
+        // May replace this process, so it comes before there are threads.
+        bed::namespaces::ensure_privileges()?;
+    }
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOG)))
         .with_writer(std::io::stderr)

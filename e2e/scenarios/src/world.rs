@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use base64::Engine;
 use bed::{Bed, BedOptions, Cluster};
 use fleetconfig_api::condition::{Condition, ConditionStatus};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use jiff::Timestamp;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::runtime::wait::conditions::is_crd_established;
@@ -18,7 +17,6 @@ use kube::{Api, Client, Resource, ResourceExt};
 use ocm_api::cluster::v1::ManagedCluster;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
 
 use crate::fixtures::{NAMESPACE, kubeconfig_secret, secret_name};
 use crate::operator::{Operator, USER_AGENT};
@@ -63,7 +61,6 @@ impl World {
         let bed = Bed::start(options).await?;
         let world = Self { bed, operator: None, release };
         world.install_crds().await?;
-        world.publish_cluster_info().await?;
         let namespace = Namespace {
             metadata: kube::api::ObjectMeta { name: Some(NAMESPACE.into()), ..Default::default() },
             ..Namespace::default()
@@ -81,28 +78,6 @@ impl World {
     /// A client with all rights on the hub.
     pub(crate) fn admin(&self) -> Result<Client> {
         Ok(self.hub()?.admin())
-    }
-
-    /// What kubeadm, and kind with it, leave on every cluster: how it is reached from outside.
-    async fn publish_cluster_info(&self) -> Result<()> {
-        let hub = self.hub()?;
-        let ca = base64::engine::general_purpose::STANDARD.encode(hub.ca_pem());
-        let kubeconfig = json!({
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{ "name": "", "cluster": { "server": hub.server(), "certificate-authority-data": ca } }],
-        });
-        let info = ConfigMap {
-            metadata: kube::api::ObjectMeta {
-                name: Some("cluster-info".into()),
-                namespace: Some("kube-public".into()),
-                ..Default::default()
-            },
-            data: Some([("kubeconfig".to_owned(), kubeconfig.to_string())].into()),
-            ..ConfigMap::default()
-        };
-        self.apply(&info).await?;
-        Ok(())
     }
 
     async fn install_crds(&self) -> Result<()> {

@@ -10,6 +10,9 @@
     reason = "each test program uses a part of it, and a test stops at the first surprise"
 )]
 
+pub(crate) mod inside;
+pub(crate) mod pods;
+
 use std::{
     fs,
     path::{Path, PathBuf},
