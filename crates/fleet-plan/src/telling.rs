@@ -13,7 +13,7 @@ use fleetconfig_api::v1beta1::{HubStatus, SpokeStatus};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long after a write a change of mere detail is gathered with others.
-pub const GATHER: SignedDuration = SignedDuration::from_secs(5);
+pub const GATHER: SignedDuration = SignedDuration::from_secs(10);
 
 /// How much two statuses of one object differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,10 @@ fn standing(conditions: &[Condition]) -> Standing<'_> {
     conditions.iter().filter(told).map(|condition| (condition.type_.as_str(), condition.status)).collect()
 }
 
-/// `SpokeJoined` of a Spoke and the conditions of a FleetConfig that follow it; `Ready` comes a moment
-/// later and is told at once.
+/// `KlusterletSynced` and `SpokeJoined` of a Spoke, and the conditions of a FleetConfig that follow it.
+/// `Ready` comes a moment later and is told at once, and so is a failure: it shows in the phase.
 fn is_progress_of_a_join(kind: &str) -> bool {
-    kind == condition::SPOKE_JOINED || kind.ends_with("-joined")
+    [condition::KLUSTERLET_SYNCED, condition::SPOKE_JOINED].contains(&kind) || kind.ends_with("-joined")
 }
 
 impl Telling for FleetConfigStatus {
@@ -75,18 +75,12 @@ impl Telling for HubStatus {
 }
 
 impl Telling for SpokeStatus {
-    type Gist<'a> = (Option<i64>, Option<SpokePhase>, Standing<'a>, [Option<&'a str>; 4], &'a str);
+    /// The engine remembers the rest between passes; after a restart it looks at the spoke again.
+    type Gist<'a> = (Option<i64>, Option<SpokePhase>, Standing<'a>, Option<&'a str>);
 
     fn gist(&self) -> Self::Gist<'_> {
-        let resolved =
-            [&self.managed_cluster_name, &self.cluster_uid, &self.hub_cluster_uid, &self.bundle_version];
-        (
-            self.observed_generation,
-            self.phase,
-            standing(&self.conditions),
-            resolved.map(Option::as_deref),
-            &self.klusterlet_hash,
-        )
+        let name = self.managed_cluster_name.as_deref();
+        (self.observed_generation, self.phase, standing(&self.conditions), name)
     }
 }
 
@@ -140,12 +134,10 @@ mod tests {
         assert_eq!(change(None, &old), Change::News);
         let ready = status(&[Draft::good(condition::READY, Reason::ReconcileSuccess, "")]);
         assert_eq!(change(Some(&old), &ready), Change::News);
-        let variations: [fn(&mut SpokeStatus); 5] = [
+        let variations: [fn(&mut SpokeStatus); 3] = [
             |status| status.observed_generation = Some(2),
             |status| status.phase = Some(SpokePhase::Running),
             |status| status.managed_cluster_name = Some("n".into()),
-            |status| status.cluster_uid = Some("u".into()),
-            |status| status.klusterlet_hash = "h".into(),
         ];
         for vary in variations {
             let mut new = old.clone();
@@ -173,9 +165,9 @@ mod tests {
     fn detail_waits_for_the_rest_of_the_moment_and_news_never() {
         let told = Timestamp::UNIX_EPOCH;
         let after = |seconds| told + SignedDuration::from_secs(seconds);
-        assert_eq!(wait(Change::Detail, Some(told), after(2)), Some(Duration::from_secs(3)));
-        assert_eq!(wait(Change::Detail, Some(told), after(5)), None);
-        assert_eq!(wait(Change::Detail, Some(told), after(9)), None);
+        assert_eq!(wait(Change::Detail, Some(told), after(2)), Some(Duration::from_secs(8)));
+        assert_eq!(wait(Change::Detail, Some(told), after(10)), None);
+        assert_eq!(wait(Change::Detail, Some(told), after(19)), None);
         assert_eq!(wait(Change::Detail, None, after(0)), None, "after a restart nothing is remembered");
         assert_eq!(wait(Change::News, Some(told), after(0)), None);
     }

@@ -121,12 +121,16 @@ impl HubBootstrapper {
         owner_exists: OwnerExists<'_>,
     ) -> Result<HubOutcome, HubError> {
         let mut last = None;
+        // A Hub that was never seen at work finds a free cluster nearly always. Only one of two can create
+        // the claim, so it is tried before it is looked for.
+        let mut assume_free = Self::is_new(pass.hub);
         for _ in 0..ROUNDS {
-            let mut facts = self.look(pass, owner_exists).await?;
+            let mut facts = self.look(pass, owner_exists, assume_free).await?;
             let desired = desired_hub(pass.hub, &facts);
             let mut plan = plan_hub(&desired, &facts, pass.was_initialized);
             let done = self.carry_out(&plan.steps, pass.now).await?;
             let learnt = self.remember(pass, &facts, &done, &plan.steps);
+            assume_free &= !done.contested;
             if let Some(Err(message)) = done.webhooks {
                 // Asked and not heard: no event will tell when they answer, so the plan says when to
                 // ask again.
@@ -156,7 +160,7 @@ impl HubBootstrapper {
         spokes: Vec<String>,
         owner_exists: OwnerExists<'_>,
     ) -> Result<Removal, HubError> {
-        let mut facts = self.look(pass, owner_exists).await?;
+        let mut facts = self.look(pass, owner_exists, false).await?;
         facts.inhabitants = if spokes.is_empty() {
             inhabitants(&self.cluster).await.map_err(HubError::Observe)?
         } else {
@@ -198,7 +202,16 @@ impl HubBootstrapper {
         }
     }
 
-    async fn look(&self, pass: &HubPass<'_>, owner_exists: OwnerExists<'_>) -> Result<HubFacts, HubError> {
+    fn is_new(hub: &Hub) -> bool {
+        hub.status.as_ref().is_none_or(|status| status.cluster_uid.is_none())
+    }
+
+    async fn look(
+        &self,
+        pass: &HubPass<'_>,
+        owner_exists: OwnerExists<'_>,
+        assume_free: bool,
+    ) -> Result<HubFacts, HubError> {
         let owner = Owner {
             kind: Hub::kind(&()).into_owned(),
             namespace: pass.hub.namespace().unwrap_or_default(),
@@ -210,7 +223,11 @@ impl HubBootstrapper {
             Known {
                 cluster_manager: pass.cluster_manager.clone(),
                 endpoint: memory.endpoint_at(pass.now).cloned(),
-                claimed: memory.claimed_by.as_deref() == Some(&owner.uid),
+                claim: match &memory.claimed_by {
+                    Some(uid) if *uid == owner.uid => Some(Claim::Ours),
+                    None if assume_free => Some(Claim::Free),
+                    _ => None,
+                },
                 answered: memory.answered.clone(),
             }
         };

@@ -30,8 +30,8 @@ pub(crate) struct Known {
     pub cluster_manager: Option<Option<ClusterManager>>,
     /// How the hub is reached, when it was read a moment ago.
     pub endpoint: Option<EndpointFacts>,
-    /// The claim was seen to be ours.
-    pub claimed: bool,
+    /// Who has claimed the cluster, when that was seen or can be tried without looking.
+    pub claim: Option<Claim>,
     /// UID and generation of the ClusterManager whose webhooks answered.
     pub answered: Option<(String, i64)>,
 }
@@ -49,8 +49,10 @@ pub(crate) async fn observe(
     owner_exists: OwnerExists<'_>,
 ) -> Result<HubFacts, AccessError> {
     let uid = cluster.uid().await?;
-    let claim =
-        if known.claimed { Claim::Ours } else { read_claim(cluster, claim, owner, owner_exists).await? };
+    let claim = match known.claim {
+        Some(claim) => claim,
+        None => read_claim(cluster, claim, owner, owner_exists).await?,
+    };
     let manager = match known.cluster_manager {
         Some(manager) => manager,
         None => {

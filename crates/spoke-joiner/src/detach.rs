@@ -27,7 +27,7 @@ impl SpokeJoiner {
         open: impl AsyncFnOnce() -> Result<Cluster, AccessFailure>,
     ) -> Result<Detachment, SpokeError> {
         let hub_uid = leaving.as_ref().map(|hub| hub.cluster_uid.clone()).unwrap_or_default();
-        let known_uid = pass.spoke.status.as_ref().and_then(|status| status.cluster_uid.clone());
+        let known_uid = self.cluster_uid(pass.spoke);
         let is_hub = known_uid.as_deref() == Some(hub_uid.as_str());
         let ready = ReadyHub {
             cluster_uid: hub_uid,

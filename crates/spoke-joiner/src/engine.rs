@@ -31,9 +31,20 @@ use crate::observe::observe;
 pub struct SpokeJoiner {
     pub(crate) hub: Cluster,
     ledger: Ledger,
-    /// What was seen of each spoke's way in, by the Spoke's UID. Losing it costs a look, never
-    /// correctness.
-    ways_in: Mutex<HashMap<String, WayIn>>,
+    /// What passes before this one have learnt of each spoke, by the Spoke's UID. Losing it costs a
+    /// look, never correctness.
+    memory: Mutex<HashMap<String, Learnt>>,
+}
+
+/// What passes before this one have learnt of a spoke. Its status has the same, but a detail of a
+/// status may be written some seconds later.
+#[derive(Clone, Debug, Default)]
+struct Learnt {
+    way_in: WayIn,
+    /// UID of the spoke's cluster.
+    cluster_uid: Option<String>,
+    /// Hash of what was applied on the spoke with success.
+    applied_hash: Option<String>,
 }
 
 /// What was seen of a spoke's way in.
@@ -112,7 +123,7 @@ pub enum Detachment {
 impl SpokeJoiner {
     /// The engine of the spokes of the hub on this cluster.
     pub fn new(hub: Cluster) -> Self {
-        Self { hub, ledger: Ledger::default(), ways_in: Mutex::default() }
+        Self { hub, ledger: Ledger::default(), memory: Mutex::default() }
     }
 
     /// Brings a spoke nearer to what is declared, and says how it stands. `open` opens the spoke's
@@ -126,9 +137,8 @@ impl SpokeJoiner {
         ready: &ReadyHub,
         open: impl AsyncFnOnce() -> Result<Cluster, AccessFailure>,
     ) -> Result<SpokeOutcome, SpokeError> {
-        let status = pass.spoke.status.as_ref();
-        let known_uid = status.and_then(|status| status.cluster_uid.as_deref());
-        let is_hub = known_uid == Some(&ready.cluster_uid);
+        let known_uid = self.cluster_uid(pass.spoke);
+        let is_hub = known_uid.as_ref() == Some(&ready.cluster_uid);
         let mut desired = match self.desire(pass, ready, is_hub) {
             Ok(desired) => desired,
             Err(refusal) => return Ok(refusal_outcome(&refusal, pass)),
@@ -176,17 +186,23 @@ impl SpokeJoiner {
                 false => progress.tokens,
             },
         };
-        self.remember(pass.spoke, before.after(desired.bootstrap, &plan.steps, &done));
         let mut verdict = plan.verdict;
         if !done.is_complete() {
             verdict.applied_hash = None;
         }
+        verdict.cluster_uid = verdict.cluster_uid.or(known_uid);
+        let learnt = Learnt {
+            way_in: before.after(desired.bootstrap, &plan.steps, &done),
+            cluster_uid: verdict.cluster_uid.clone(),
+            applied_hash: verdict.applied_hash.clone().or(progress.applied_hash),
+        };
+        self.memory().insert(pass.spoke.uid().unwrap_or_default(), learnt);
         Ok(SpokeOutcome { verdict, wake: plan.wake, refused_csrs: plan.refused_csrs })
     }
 
     /// Forgets what is known about a Spoke that no longer exists.
     pub fn forget(&self, spoke: &Spoke) {
-        self.ways_in().remove(&spoke.uid().unwrap_or_default());
+        self.memory().remove(&spoke.uid().unwrap_or_default());
     }
 
     pub(crate) fn desire(
@@ -229,13 +245,23 @@ impl SpokeJoiner {
         executor.run(steps).await.map_err(SpokeError::Execute)
     }
 
-    fn progress(&self, spoke: &Spoke) -> Progress {
-        let way_in = self.ways_in().get(&spoke.uid().unwrap_or_default()).copied().unwrap_or_default();
+    fn learnt(&self, spoke: &Spoke) -> Learnt {
+        self.memory().get(&spoke.uid().unwrap_or_default()).cloned().unwrap_or_default()
+    }
+
+    /// UID of the spoke's cluster, as far as it has been seen.
+    pub(crate) fn cluster_uid(&self, spoke: &Spoke) -> Option<String> {
         let status = spoke.status.as_ref();
-        let hash = status.map(|status| status.klusterlet_hash.clone()).filter(|hash| !hash.is_empty());
+        self.learnt(spoke).cluster_uid.or_else(|| status.and_then(|status| status.cluster_uid.clone()))
+    }
+
+    fn progress(&self, spoke: &Spoke) -> Progress {
+        let Learnt { way_in, applied_hash, .. } = self.learnt(spoke);
+        let status = spoke.status.as_ref();
+        let written = || status.map(|status| status.klusterlet_hash.clone()).filter(|hash| !hash.is_empty());
         let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
         Progress {
-            applied_hash: hash,
+            applied_hash: applied_hash.or_else(written),
             bootstrap_good_until: way_in.good_until,
             was_available: fleet_plan::conditions::holds(conditions, fleetconfig_api::condition::READY),
             tokens: way_in.tokens,
@@ -257,16 +283,11 @@ impl SpokeJoiner {
 
     /// Whether an earlier pass of this process has left the spoke with bootstrap tokens on the hub.
     pub(crate) fn left_tokens(&self, spoke: &Spoke) -> bool {
-        let ways_in = self.ways_in();
-        ways_in.get(&spoke.uid().unwrap_or_default()).is_some_and(|way_in| way_in.tokens == TokensKnown::Some)
+        self.learnt(spoke).way_in.tokens == TokensKnown::Some
     }
 
-    fn remember(&self, spoke: &Spoke, way_in: WayIn) {
-        self.ways_in().insert(spoke.uid().unwrap_or_default(), way_in);
-    }
-
-    fn ways_in(&self) -> MutexGuard<'_, HashMap<String, WayIn>> {
-        self.ways_in.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memory(&self) -> MutexGuard<'_, HashMap<String, Learnt>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

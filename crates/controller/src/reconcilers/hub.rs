@@ -1,6 +1,7 @@
 //! A Hub: open its cluster, watch it, keep it, report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster_access::ClusterUid;
 use fleet_plan::conditions::{holds, merge, overlay};
@@ -24,6 +25,9 @@ use crate::cache::CacheState;
 use crate::hub_watch::{HubConnection, HubView};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
+/// How long a new Hub may have no status while the watch of its cluster begins.
+const FIRST_STATUS: Duration = Duration::from_secs(1);
+
 /// Reconciles Hubs.
 pub struct HubReconciler {
     shared: Arc<Shared>,
@@ -34,6 +38,8 @@ struct Report {
     verdict: HubVerdict,
     cluster_uid: Option<String>,
     next: Next,
+    /// The watch of the hub's cluster has not told yet what is there.
+    loading: bool,
     /// The pass failed and is to be retried with back-off.
     error: Option<ReconcileError>,
 }
@@ -45,6 +51,7 @@ impl Report {
             verdict: failing(refusal),
             cluster_uid: None,
             next: Next::Await,
+            loading: false,
             error: Some(ReconcileError::transient(failure.reason, failure.message)),
         }
     }
@@ -53,7 +60,7 @@ impl Report {
         let reason = error.reason();
         let verdict = failing(Refusal { reason, message: error.to_string() });
         let error = Some(ReconcileError::transient(reason, error));
-        Self { verdict, cluster_uid: None, next: Next::Await, error }
+        Self { verdict, cluster_uid: None, next: Next::Await, loading: false, error }
     }
 }
 
@@ -136,6 +143,7 @@ impl HubReconciler {
                 verdict: fleet_plan::hub::plan::waiting_for_watch(),
                 cluster_uid: Some(open.cluster_uid.clone()),
                 next: Next::Await,
+                loading: true,
                 error: None,
             };
         }
@@ -164,6 +172,7 @@ impl HubReconciler {
                     verdict: outcome.verdict,
                     cluster_uid: Some(outcome.cluster_uid),
                     next: next(outcome.wake),
+                    loading: false,
                     error: None,
                 }
             }
@@ -214,14 +223,27 @@ impl HubReconciler {
                 verdict: *verdict,
                 cluster_uid: Some(open.cluster_uid.clone()),
                 next: next(wake),
+                loading: false,
                 error: None,
             })),
             Err(error) => Ok(Some(Report::error(error))),
         }
     }
 
+    /// How long a Hub that has no status yet stays without one: the watch of its cluster has only begun,
+    /// and in a moment there is more to say than that.
+    fn still_loading(&self, hub: &Hub, report: &Report, pass: &Pass) -> Option<Duration> {
+        let uid = hub.uid().unwrap_or_default();
+        let first = hub.status.is_none() && report.loading && self.shared.echo.told(&uid).is_none();
+        if !first {
+            return None;
+        }
+        self.shared.echo.tell(uid, pass.now);
+        Some(FIRST_STATUS)
+    }
+
     async fn report(&self, hub: &Hub, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
-        let Report { verdict, cluster_uid, next, error } = report;
+        let Report { verdict, cluster_uid, next, error, loading: _ } = report;
         let next = recheck(&verdict.conditions, next);
         let old = hub.status.clone().unwrap_or_default();
         let conditions = if hub.metadata.deletion_timestamp.is_some() { overlay } else { merge };
@@ -269,11 +291,15 @@ impl Reconcile<Hub> for HubReconciler {
         }
         if hub.spec.paused == Some(true) {
             let verdict = paused(hub.status.as_ref());
-            let report = Report { verdict, cluster_uid: None, next: Next::Await, error: None };
+            let report =
+                Report { verdict, cluster_uid: None, next: Next::Await, loading: false, error: None };
             return self.report(&hub, pass, report).await;
         }
         self.shared.add_finalizer(&hub, names::FINALIZER_HUB_CLEANUP).await?;
         let report = self.keep(&hub, pass).await;
+        if let Some(wait) = self.still_loading(&hub, &report, pass) {
+            return Ok(Next::After(wait));
+        }
         self.report(&hub, pass, report).await
     }
 
