@@ -65,10 +65,15 @@ impl Candidate {
     }
 }
 
-enum Outcome {
+/// What became of one object.
+pub(crate) enum Outcome {
+    /// It was not there.
     Absent,
+    /// It went.
     Deleted,
+    /// It is marked, and waits for something.
     Remaining(Box<Remaining>),
+    /// It is not ours, and was left alone.
     Foreign,
 }
 
@@ -144,7 +149,9 @@ impl Cluster {
         Ok(objects.into_iter().filter_map(key).collect())
     }
 
-    async fn delete_if_owned(
+    /// Deletes one object if it carries all of these labels, and is still the one that was looked at.
+    /// Without labels nothing proves that it is ours.
+    pub(crate) async fn delete_if_owned(
         &self,
         key: &ObjectKey,
         labels: &[(String, String)],

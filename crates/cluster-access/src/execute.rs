@@ -12,6 +12,7 @@ use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::json;
 
 use crate::cluster::Cluster;
+use crate::deletion::Outcome;
 use crate::error::{AccessError, Failure};
 use crate::ledger::Ledger;
 use crate::objects::Force;
@@ -153,8 +154,7 @@ impl Executor<'_> {
             }
             Step::DeleteOwned { target, key, labels } => {
                 let cluster = self.cluster(*target, step)?;
-                let report = cluster.delete_set(std::slice::from_ref(key), labels).await?;
-                if !report.foreign.is_empty() {
+                if let Outcome::Foreign = cluster.delete_if_owned(key, labels).await? {
                     tracing::info!(object = %key, "kept: it does not carry our labels");
                 }
             }

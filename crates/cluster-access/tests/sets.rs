@@ -12,7 +12,10 @@ mod support;
 
 use std::collections::HashSet;
 
-use cluster_access::{AccessOptions, Cluster, Failure, Ledger, Manifest, ObjectKey, Presence, drift};
+use cluster_access::{
+    AccessOptions, Cluster, Executor, Failure, Ledger, Manifest, ObjectKey, Presence, drift,
+};
+use fleet_plan::plan::{Step, Target};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret, ServiceAccount};
@@ -392,4 +395,21 @@ async fn only_what_is_ours_and_not_wanted_any_more_is_pruned() {
         names.contains(&"kept") && names.contains(&"foreign") && !names.contains(&"surplus"),
         "{names:?}"
     );
+}
+
+#[tokio::test]
+async fn a_step_deletes_what_carries_its_labels_and_nothing_without_labels() {
+    let server = MemoryApiServer::new();
+    let cluster = open(&server);
+    cluster.ensure(&operator(), US, Presence::Absent).await.unwrap();
+    let key = operator()[4].key.clone();
+    let ledger = Ledger::default();
+    let now = Timestamp::UNIX_EPOCH;
+    let executor = Executor { hub: &cluster, spoke: None, manager: US, ledger: &ledger, now };
+    let other = vec![("owner".to_owned(), "them".to_owned())];
+    for (labels, stays) in [(Vec::new(), true), (other, true), (labels(), false), (labels(), false)] {
+        let step = Step::DeleteOwned { target: Target::Hub, key: key.clone(), labels };
+        executor.run(&[step]).await.unwrap();
+        assert_eq!(cluster.get(&key).await.unwrap().is_some(), stays);
+    }
 }
