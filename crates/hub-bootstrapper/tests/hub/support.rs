@@ -133,7 +133,8 @@ pub(crate) fn probes(server: &MemoryApiServer) -> Vec<LoggedRequest> {
     })
 }
 
-/// The requests so far that could change something.
+/// The requests so far that changed something. (A claim is tried on a cluster that has one, too, and
+/// is refused there.)
 pub(crate) fn writes(server: &MemoryApiServer) -> Vec<String> {
-    server.requests().iter().filter(|request| request.is_write()).map(ToString::to_string).collect()
+    server.requests().iter().filter(|request| request.changed).map(ToString::to_string).collect()
 }
