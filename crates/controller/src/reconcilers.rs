@@ -5,6 +5,7 @@ mod access;
 mod echo;
 mod fleet;
 mod hub;
+mod hub_of_spoke;
 mod report;
 mod spoke;
 
@@ -15,6 +16,7 @@ use cluster_access::{AccessOptions, Cluster};
 use fleet_plan::endpoint::EndpointFacts;
 use fleetconfig_api::v1beta1::Hub;
 use hub_bootstrapper::HubBootstrapper;
+use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
 use spoke_joiner::SpokeJoiner;
 
@@ -43,19 +45,21 @@ struct OpenHub {
     revision: String,
     /// UID of the cluster's kube-system namespace.
     cluster_uid: String,
+    /// Since when its watches have had time to tell what is there.
+    since: Timestamp,
     engine: HubBootstrapper,
     joiner: SpokeJoiner,
-    /// How the hub said last that it can be reached.
-    endpoint: Mutex<EndpointFacts>,
+    /// How the hub said last that it can be reached; `None` until it was asked.
+    endpoint: Mutex<Option<EndpointFacts>>,
 }
 
 impl OpenHub {
-    fn endpoint(&self) -> EndpointFacts {
+    fn endpoint(&self) -> Option<EndpointFacts> {
         self.endpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn set_endpoint(&self, facts: EndpointFacts) {
-        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = facts;
+        *self.endpoint.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts);
     }
 }
 

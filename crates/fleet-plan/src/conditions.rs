@@ -48,6 +48,13 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Whether it tells how the object stands as a whole: `Ready`, `Reconciling` or `Stalled`.
+    pub fn is_of_the_whole(&self) -> bool {
+        [condition::READY, condition::RECONCILING, condition::STALLED].contains(&self.kind.as_str())
+    }
+}
+
 /// How an object stands as a whole; the kstatus conditions follow from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {

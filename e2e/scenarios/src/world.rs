@@ -153,14 +153,27 @@ impl World {
         reason: &str,
         deadline: Duration,
     ) -> Result<Spoke> {
+        self.until_spoke_says(name, kind, status, &[reason], deadline).await
+    }
+
+    /// Waits until a condition of a Spoke has this status and one of these reasons.
+    pub(crate) async fn until_spoke_says(
+        &self,
+        name: &str,
+        kind: &str,
+        status: ConditionStatus,
+        reasons: &[&str],
+        deadline: Duration,
+    ) -> Result<Spoke> {
         let api: Api<Spoke> = Api::namespaced(self.admin()?, NAMESPACE);
-        until(&format!("Spoke {name}: {kind}={status:?} {reason}"), deadline, async || {
+        until(&format!("Spoke {name}: {kind}={status:?} {reasons:?}"), deadline, async || {
             let Some(spoke) = api.get_opt(name).await? else {
                 return Ok(Found::NotYet("no such Spoke".into()));
             };
             let conditions = spoke.status.as_ref().map(|s| s.conditions.as_slice()).unwrap_or_default();
             let found = conditions.iter().find(|condition| condition.type_ == kind);
-            let holds = found.is_some_and(|found| found.status == status && found.reason == reason);
+            let holds =
+                found.is_some_and(|found| found.status == status && reasons.contains(&found.reason.as_str()));
             let seen = found.map_or("no such condition".into(), shown);
             Ok(Found::when(holds, spoke, seen))
         })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_access::ClusterUid;
-use fleet_plan::conditions::{holds, merge, overlay};
+use fleet_plan::conditions::{Draft, holds, merge, overlay};
 use fleet_plan::hub::facts::{Owner, ValuesText};
 use fleet_plan::hub::plan::{HubVerdict, Refusal, failing, paused};
 use fleet_plan::plan::Wake;
@@ -13,6 +13,7 @@ use fleetconfig_api::common::DeletionPolicy;
 use fleetconfig_api::v1beta1::{Hub, HubStatus, Spoke};
 use fleetconfig_api::{condition, names};
 use hub_bootstrapper::{HubBootstrapper, HubError, HubPass, Removal};
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
@@ -26,7 +27,10 @@ use crate::hub_watch::{HubConnection, HubView};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// How long a new Hub may have no status while the watch of its cluster begins.
-const FIRST_STATUS: Duration = Duration::from_secs(1);
+const FIRST_STATUS: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long the status of a Hub stands, after a restart or a new connection, while its watch begins.
+const KNOWN_STATUS: SignedDuration = SignedDuration::from_secs(30);
 
 /// Reconciles Hubs.
 pub struct HubReconciler {
@@ -38,8 +42,10 @@ struct Report {
     verdict: HubVerdict,
     cluster_uid: Option<String>,
     next: Next,
-    /// The watch of the hub's cluster has not told yet what is there.
-    loading: bool,
+    /// The watch of the hub's cluster has begun then, and not told yet what is there.
+    loading_since: Option<Timestamp>,
+    /// The pass was cut off: what it says about the object as a whole is all that it knows.
+    cut_off: bool,
     /// The pass failed and is to be retried with back-off.
     error: Option<ReconcileError>,
 }
@@ -51,7 +57,8 @@ impl Report {
             verdict: failing(refusal),
             cluster_uid: None,
             next: Next::Await,
-            loading: false,
+            loading_since: None,
+            cut_off: true,
             error: Some(ReconcileError::transient(failure.reason, failure.message)),
         }
     }
@@ -60,7 +67,7 @@ impl Report {
         let reason = error.reason();
         let verdict = failing(Refusal { reason, message: error.to_string() });
         let error = Some(ReconcileError::transient(reason, error));
-        Self { verdict, cluster_uid: None, next: Next::Await, loading: false, error }
+        Self { verdict, cluster_uid: None, next: Next::Await, loading_since: None, cut_off: true, error }
     }
 }
 
@@ -83,7 +90,7 @@ impl HubReconciler {
     }
 
     /// Opens the Hub's cluster, or takes the open one if nothing about it changed.
-    async fn open(&self, hub: &Hub) -> Result<(Arc<OpenHub>, Arc<HubView>), AccessFailure> {
+    async fn open(&self, hub: &Hub, now: Timestamp) -> Result<(Arc<OpenHub>, Arc<HubView>), AccessFailure> {
         let key = ObjectRef::from_obj(hub);
         let Opened { cluster, revision } = self.shared.open(&hub.metadata, &hub.spec.kubeconfig).await?;
         let known = self.shared.open_hub(&key).filter(|open| open.revision == revision);
@@ -97,6 +104,7 @@ impl HubReconciler {
                 Arc::new(OpenHub {
                     revision: revision.clone(),
                     cluster_uid: uid.as_str().to_owned(),
+                    since: now,
                     engine: HubBootstrapper::new(cluster.clone()),
                     joiner: SpokeJoiner::new(cluster.clone()),
                     endpoint: Default::default(),
@@ -133,7 +141,7 @@ impl HubReconciler {
     }
 
     async fn keep(&self, hub: &Hub, pass: &Pass) -> Report {
-        let (open, view) = match self.open(hub).await {
+        let (open, view) = match self.open(hub, pass.now).await {
             Ok(open) => open,
             Err(failure) => return Report::failed(failure),
         };
@@ -143,7 +151,8 @@ impl HubReconciler {
                 verdict: fleet_plan::hub::plan::waiting_for_watch(),
                 cluster_uid: Some(open.cluster_uid.clone()),
                 next: Next::Await,
-                loading: true,
+                loading_since: Some(open.since),
+                cut_off: false,
                 error: None,
             };
         }
@@ -163,7 +172,7 @@ impl HubReconciler {
         let outcome = open.engine.keep(&hub_pass, &|owner: &Owner| exists(&self.shared, owner)).await;
         match outcome {
             Ok(outcome) => {
-                let changed = open.endpoint() != outcome.endpoint;
+                let changed = open.endpoint().as_ref() != Some(&outcome.endpoint);
                 open.set_endpoint(outcome.endpoint);
                 if changed {
                     self.wake_spokes(hub);
@@ -172,7 +181,8 @@ impl HubReconciler {
                     verdict: outcome.verdict,
                     cluster_uid: Some(outcome.cluster_uid),
                     next: next(outcome.wake),
-                    loading: false,
+                    loading_since: None,
+                    cut_off: false,
                     error: None,
                 }
             }
@@ -203,7 +213,7 @@ impl HubReconciler {
         if hub.spec.deletion_policy == DeletionPolicy::Orphan {
             return Ok(None);
         }
-        let (open, view) = match self.open(hub).await {
+        let (open, view) = match self.open(hub, pass.now).await {
             Ok(open) => open,
             Err(failure) => return Ok(Some(Report::failed(failure))),
         };
@@ -223,30 +233,32 @@ impl HubReconciler {
                 verdict: *verdict,
                 cluster_uid: Some(open.cluster_uid.clone()),
                 next: next(wake),
-                loading: false,
+                loading_since: None,
+                cut_off: false,
                 error: None,
             })),
             Err(error) => Ok(Some(Report::error(error))),
         }
     }
 
-    /// How long a Hub that has no status yet stays without one: the watch of its cluster has only begun,
-    /// and in a moment there is more to say than that.
-    fn still_loading(&self, hub: &Hub, report: &Report, pass: &Pass) -> Option<Duration> {
-        let uid = hub.uid().unwrap_or_default();
-        let first = hub.status.is_none() && report.loading && self.shared.echo.told(&uid).is_none();
-        if !first {
-            return None;
-        }
-        self.shared.echo.tell(uid, pass.now);
-        Some(FIRST_STATUS)
+    /// How much longer the status of a Hub stays as it is although its cluster's watch has not told what
+    /// is there: it has only begun, and in a moment there is more to say than that.
+    fn still_loading(hub: &Hub, report: &Report, now: Timestamp) -> Option<Duration> {
+        let patience = if hub.status.is_none() { FIRST_STATUS } else { KNOWN_STATUS };
+        let rest = Duration::try_from(patience - now.duration_since(report.loading_since?)).ok()?;
+        (!rest.is_zero()).then_some(rest)
     }
 
     async fn report(&self, hub: &Hub, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
-        let Report { verdict, cluster_uid, next, error, loading: _ } = report;
+        let Report { mut verdict, cluster_uid, next, loading_since: _, cut_off, error } = report;
         let next = recheck(&verdict.conditions, next);
         let old = hub.status.clone().unwrap_or_default();
-        let conditions = if hub.metadata.deletion_timestamp.is_some() { overlay } else { merge };
+        let leaving = hub.metadata.deletion_timestamp.is_some();
+        let conditions = if leaving || cut_off { overlay } else { merge };
+        if cut_off && !old.conditions.is_empty() {
+            // What earlier passes have found out stands until it is looked at again.
+            verdict.conditions.retain(Draft::is_of_the_whole);
+        }
         let generation = hub.metadata.generation.unwrap_or_default();
         let new = HubStatus {
             observed_generation: Some(generation),
@@ -291,13 +303,19 @@ impl Reconcile<Hub> for HubReconciler {
         }
         if hub.spec.paused == Some(true) {
             let verdict = paused(hub.status.as_ref());
-            let report =
-                Report { verdict, cluster_uid: None, next: Next::Await, loading: false, error: None };
+            let report = Report {
+                verdict,
+                cluster_uid: None,
+                next: Next::Await,
+                loading_since: None,
+                cut_off: false,
+                error: None,
+            };
             return self.report(&hub, pass, report).await;
         }
         self.shared.add_finalizer(&hub, names::FINALIZER_HUB_CLEANUP).await?;
         let report = self.keep(&hub, pass).await;
-        if let Some(wait) = self.still_loading(&hub, &report, pass) {
+        if let Some(wait) = Self::still_loading(&hub, &report, pass.now) {
             return Ok(Next::After(wait));
         }
         self.report(&hub, pass, report).await

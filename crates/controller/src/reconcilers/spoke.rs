@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use cluster_access::ClusterUid;
-use fleet_plan::conditions::{holds, merge, overlay};
+use fleet_plan::conditions::{Draft, merge, overlay};
+use fleet_plan::endpoint::EndpointFacts;
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
@@ -12,7 +12,7 @@ use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::removal::LeavingHub;
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
-use fleetconfig_api::v1beta1::{Hub, Spoke, SpokeStatus};
+use fleetconfig_api::v1beta1::{Spoke, SpokeStatus};
 use fleetconfig_api::{Reason, condition, names};
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
@@ -21,10 +21,10 @@ use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::names::labels;
 use spoke_joiner::{Detachment, SpokeError, SpokePass};
 
+use super::Shared;
 use super::hub::next;
+use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
 use super::report::{Told, recheck};
-use super::{OpenHub, Shared};
-use crate::cache::CacheState;
 use crate::hub_watch::HubView;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
@@ -37,12 +37,15 @@ pub struct SpokeReconciler {
 struct Report {
     verdict: SpokeVerdict,
     next: Next,
+    /// The pass was cut off: what it says about the object as a whole is all that it knows.
+    cut_off: bool,
+    /// The pass failed and is to be retried with back-off.
     error: Option<ReconcileError>,
 }
 
 impl Report {
     fn said(verdict: SpokeVerdict) -> Self {
-        Self { verdict, next: Next::Await, error: None }
+        Self { verdict, next: Next::Await, cut_off: false, error: None }
     }
 
     fn failed(failure: &AccessFailure, name: Option<String>) -> Self {
@@ -50,6 +53,7 @@ impl Report {
         Self {
             verdict: failing(&refusal, name),
             next: Next::Await,
+            cut_off: true,
             error: Some(ReconcileError::transient(failure.reason, failure.message.clone())),
         }
     }
@@ -57,58 +61,14 @@ impl Report {
     fn error(error: SpokeError, name: Option<String>) -> Self {
         let reason = error.reason();
         let verdict = failing(&Refusal { reason, message: error.to_string() }, name);
-        Self { verdict, next: Next::Await, error: Some(ReconcileError::transient(reason, error)) }
+        let error = Some(ReconcileError::transient(reason, error));
+        Self { verdict, next: Next::Await, cut_off: true, error }
     }
-}
-
-/// A hub that has been opened and whose watches know what is there.
-struct KnownHub {
-    hub: Arc<Hub>,
-    open: Arc<OpenHub>,
-    view: Arc<HubView>,
 }
 
 impl SpokeReconciler {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
-    }
-
-    fn hub(&self, spoke: &Spoke) -> Option<Arc<Hub>> {
-        let reference = &spoke.spec.hub_ref;
-        let key = ObjectRef::new(&reference.name).within(&reference.namespace);
-        self.shared.runtime.caches.hubs.get(&key)
-    }
-
-    /// The Spoke's hub, if it is open and known; else what it waits for.
-    fn known_hub(&self, spoke: &Spoke) -> Result<KnownHub, (Reason, String)> {
-        let reference = &spoke.spec.hub_ref;
-        let Some(hub) = self.hub(spoke) else {
-            let message = format!(
-                "Hub {}/{} of spec.hubRef does not exist; create it",
-                reference.namespace, reference.name
-            );
-            return Err((Reason::HubNotFound, message));
-        };
-        let not_yet = || (Reason::HubNotReady, format!("waiting for Hub {} to take spokes", reference.name));
-        let open = self.shared.open_hub(&ObjectRef::from_obj(&*hub)).ok_or_else(not_yet)?;
-        let uid = ClusterUid::from(open.cluster_uid.clone());
-        let view = self.shared.runtime.hub_watches.view(&uid).ok_or_else(not_yet)?;
-        Ok(KnownHub { hub, open, view })
-    }
-
-    /// The hub, if it takes spokes.
-    fn ready_hub(&self, spoke: &Spoke) -> Result<KnownHub, (Reason, String)> {
-        let known = self.known_hub(spoke)?;
-        let newest = self.shared.echo.newest(&*known.hub);
-        let conditions =
-            newest.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
-        let initialized = holds(conditions, condition::HUB_INITIALIZED);
-        if !initialized || !known.view.is_known() || known.view.managed_clusters.state() != CacheState::Ready
-        {
-            let name = &spoke.spec.hub_ref.name;
-            return Err((Reason::HubNotReady, format!("waiting for Hub {name} to take spokes")));
-        }
-        Ok(KnownHub { hub: Arc::new(newest), ..known })
     }
 
     fn name(spoke: &Spoke, view: &HubView) -> Result<String, Refusal> {
@@ -124,15 +84,25 @@ impl SpokeReconciler {
         .map_err(|clash| Refusal { reason: Reason::ManagedClusterNameTaken, message: clash.to_string() })
     }
 
-    async fn join(&self, spoke: &Spoke, pass: &Pass) -> Report {
-        let known = match self.ready_hub(spoke) {
-            Ok(known) => known,
-            Err((reason, message)) => {
+    /// One pass of a join; `None` when there is nothing to say that is not said.
+    async fn join(&self, spoke: &Spoke, pass: &Pass) -> Option<Report> {
+        let ready = match self.shared.ready_hub(spoke) {
+            Ok(ready) => ready,
+            // After a restart the status stands until the hub has been looked at, which wakes its spokes.
+            Err(NoHub::Unread) if spoke.status.is_some() => return None,
+            Err(none) => {
                 // A declared name needs no look at the hub; it is written with the first status.
                 let name = resolved(spoke).or(spoke.spec.managed_cluster_name.as_deref());
-                return Report::said(waiting_for_hub(reason, &message, name.map(str::to_owned)));
+                let message = none.message(&spoke.spec.hub_ref);
+                let verdict = waiting_for_hub(none.reason(), &message, name.map(str::to_owned));
+                return Some(Report::said(verdict));
             }
         };
+        Some(self.join_to(ready, spoke, pass).await)
+    }
+
+    async fn join_to(&self, ready: ReadyToJoin, spoke: &Spoke, pass: &Pass) -> Report {
+        let ReadyToJoin { known, endpoint } = ready;
         let name = match Self::name(spoke, &known.view) {
             Ok(name) => name,
             Err(refusal) => return Report::said(refused(&refusal, None)),
@@ -145,7 +115,7 @@ impl SpokeReconciler {
             Ok(values) => values,
             Err(failure) => return Report::failed(&failure, Some(name)),
         };
-        let ready = self.ready(&known, &name);
+        let ready = Self::ready(&known, endpoint, &name);
         let hub = &known.hub;
         let spoke_pass = SpokePass { spoke, hub, cluster_name: &name, values, hub_values, now: pass.now };
         let open = async || {
@@ -165,18 +135,18 @@ impl SpokeReconciler {
                 let error = failing
                     .filter(|draft| draft.reason != Reason::Joining)
                     .map(|draft| ReconcileError::transient(draft.reason, draft.message.clone()));
-                Report { next: next(outcome.wake), verdict: outcome.verdict, error }
+                Report { next: next(outcome.wake), verdict: outcome.verdict, cut_off: false, error }
             }
             Err(error) => Report::error(error, Some(name)),
         }
     }
 
-    fn ready(&self, known: &KnownHub, name: &str) -> ReadyHub {
+    fn ready(known: &KnownHub, endpoint: EndpointFacts, name: &str) -> ReadyHub {
         let view = &known.view;
         let bundle = known.hub.status.as_ref().and_then(|status| status.bundle_version.clone());
         ReadyHub {
             cluster_uid: known.open.cluster_uid.clone(),
-            endpoint: known.open.endpoint(),
+            endpoint,
             bundle_version: bundle.unwrap_or_else(|| fleet_plan::release::DEFAULT.to_string()),
             managed_cluster: view
                 .managed_clusters
@@ -223,11 +193,12 @@ impl SpokeReconciler {
             // No name, no effect: nothing was ever made for this Spoke.
             return None;
         };
-        let known = match self.known_hub(spoke) {
+        let known = match self.shared.known_hub(spoke) {
             Ok(known) => Some(known),
-            Err((Reason::HubNotFound, _)) => None,
-            Err((reason, message)) => {
-                return Some(Report::said(fleet_plan::spoke::removal::waiting(reason, message)));
+            Err(NoHub::Missing) => None,
+            Err(none) => {
+                let message = none.message(&spoke.spec.hub_ref);
+                return Some(Report::said(fleet_plan::spoke::removal::waiting(none.reason(), message)));
             }
         };
         let Some(known) = known else {
@@ -283,7 +254,7 @@ impl SpokeReconciler {
                     let key = ObjectRef::from_obj(spoke);
                     self.shared.runtime.leaving.follow(&key, cluster.client().clone());
                 }
-                Some(Report { verdict: *verdict, next: next(wake), error: None })
+                Some(Report { verdict: *verdict, next: next(wake), cut_off: false, error: None })
             }
             Err(error) => Some(Report::error(error, Some(name.to_owned()))),
         }
@@ -307,12 +278,17 @@ impl SpokeReconciler {
     }
 
     async fn report(&self, spoke: &Spoke, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
-        let Report { verdict, next, error } = report;
+        let Report { mut verdict, next, cut_off, error } = report;
         let next = recheck(&verdict.conditions, next);
         let old = spoke.status.clone().unwrap_or_default();
-        let conditions = if spoke.metadata.deletion_timestamp.is_some() { overlay } else { merge };
+        let leaving = spoke.metadata.deletion_timestamp.is_some();
+        let conditions = if leaving || cut_off { overlay } else { merge };
+        if cut_off && !old.conditions.is_empty() {
+            // What earlier passes have found out stands until it is looked at again.
+            verdict.conditions.retain(Draft::is_of_the_whole);
+        }
         let generation = spoke.metadata.generation.unwrap_or_default();
-        let hub_uid = self.known_hub(spoke).ok().map(|known| known.open.cluster_uid.clone());
+        let hub_uid = self.shared.known_hub(spoke).ok().map(|known| known.open.cluster_uid.clone());
         let new = SpokeStatus {
             observed_generation: Some(generation),
             phase: Some(verdict.phase),
@@ -339,7 +315,7 @@ impl SpokeReconciler {
         if resolved(spoke).is_some() {
             return Ok(None);
         }
-        let Ok(known) = self.ready_hub(spoke) else { return Ok(None) };
+        let Ok(ReadyToJoin { known, .. }) = self.shared.ready_hub(spoke) else { return Ok(None) };
         let Ok(name) = Self::name(spoke, &known.view) else { return Ok(None) };
         let verdict = waiting_for_hub(Reason::Joining, "joining", Some(name.clone()));
         let old = spoke.status.clone().unwrap_or_default();
@@ -397,8 +373,10 @@ impl Reconcile<Spoke> for SpokeReconciler {
         if let Some(committed) = self.commit_name(&spoke, pass).await? {
             spoke = committed;
         }
-        let report = self.join(&spoke, pass).await;
-        self.report(&spoke, pass, report).await
+        match self.join(&spoke, pass).await {
+            Some(report) => self.report(&spoke, pass, report).await,
+            None => Ok(Next::Await),
+        }
     }
 
     async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {
