@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::scenarios::{bad_input, detach, embed, idle, install, killed, leak, remote_hub, walks};
+use crate::scenarios::{
+    bad_input, bootstrap_token, detach, embed, idle, install, killed, leak, remote_hub, walks,
+};
 
 /// When a scenario runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +62,8 @@ scenarios! {
         walks::two_clusters();
     "join-leaked-token", Gate, "a leaked bootstrap token gets no certificate for, and changes nothing of, any other cluster",
         leak::token();
+    "join-bootstrap-token", Gate, "useBootstrapToken: a token for each spoke, gone after the join",
+        bootstrap_token::one_each();
     "join-bad-input", Gate, "each bad input is a condition that says what to change, heals when it is mended, and disturbs nobody else",
         bad_input::all();
     "join-killed", Gate, "an operator killed at random moments converges to one identity per cluster",

@@ -1,6 +1,7 @@
 //! The proofs, by what they are about.
 
 pub(crate) mod bad_input;
+pub(crate) mod bootstrap_token;
 pub(crate) mod detach;
 pub(crate) mod embed;
 pub(crate) mod idle;
