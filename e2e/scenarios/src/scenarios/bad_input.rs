@@ -72,7 +72,7 @@ pub(crate) async fn all() -> Result<()> {
         shows(world, Reason::ValuesSourceMissing, "values").await?;
         world.apply(&values("klusterlet: [not, a, mapping]")).await?;
         shows(world, Reason::ValuesInvalid, "klusterlet").await?;
-        world.apply(&values("klusterlet: {priorityClassName: \"\"}")).await?;
+        world.apply(&values("replicaCount: 1")).await?;
 
         world.until_running(FLEET, RUNNING).await?;
         one_identity_each(world, &["hub-as-spoke", "spoke"]).await?;
