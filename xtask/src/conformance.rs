@@ -23,6 +23,7 @@ const TESTS: [&str; 9] = [
 ];
 
 /// Starts a bed of one cluster, without a node, and runs the suite and the random sequences on it.
+/// With all controllers, others would write to the objects that the suite looks at.
 pub(crate) fn with_a_real_server() -> Result<()> {
     // Built before there is a bed, and outside of it: inside there is no way to crates.io.
     process::run(process::cargo().args(TESTS).arg("--no-run"))?;
@@ -42,7 +43,8 @@ struct RealServer {
 impl RealServer {
     fn start() -> Result<Self> {
         let mut up = fleet::bed_command();
-        up.args(["up", "--clusters=real", "--without-kubelet"]).arg(format!("--name={BED}"));
+        up.args(["up", "--clusters=real", "--without-kubelet", "--few-controllers"])
+            .arg(format!("--name={BED}"));
         let shown = process::show(&up);
         let mut owner = up.stdout(Stdio::piped()).spawn().with_context(|| format!("starting `{shown}`"))?;
         let output = owner.stdout.take().with_context(|| format!("reading what `{shown}` prints"))?;

@@ -22,7 +22,7 @@ use crate::{
     control_plane::{Component, ControlPlane, check_cluster_names, write_audit_policy},
     namespaces::{enter_command, require_privileges, supervisor_command},
     network::{self, Cable},
-    options::{BedOptions, Image},
+    options::{BedOptions, Image, Parts},
     state::{BedDirectory, BedRecord, beds_root, write_private},
     supervisor::SupervisorClient,
 };
@@ -84,7 +84,7 @@ impl Bed {
         let cable = network::connect(&supervisor).await?;
         directory.write_record(&BedRecord { cable: cable.clone(), clusters: Vec::new() })?;
         let mut bed = Self { cable, directory, supervisor, clusters: BTreeMap::new(), owned: Some(child) };
-        bed.start_clusters(&options.clusters, &binaries, options.kubelet).await?;
+        bed.start_clusters(&options.clusters, &binaries, options.parts()).await?;
         if options.detached {
             bed.supervisor.detach().await?;
             bed.owned = None;
@@ -120,10 +120,10 @@ impl Bed {
     /// As for [`Self::start`].
     pub async fn add_clusters(&mut self, names: &[String], kubelet: bool) -> Result<()> {
         let binaries = Binaries::ready().await?;
-        self.start_clusters(names, &binaries, kubelet).await
+        self.start_clusters(names, &binaries, Parts { kubelet, few_controllers: false }).await
     }
 
-    async fn start_clusters(&mut self, names: &[String], binaries: &Binaries, kubelet: bool) -> Result<()> {
+    async fn start_clusters(&mut self, names: &[String], binaries: &Binaries, parts: Parts) -> Result<()> {
         let mut record = self.directory.read_record()?;
         let first = record.clusters.len();
         record.clusters.extend(names.iter().cloned());
@@ -131,8 +131,12 @@ impl Bed {
         let this = &*self;
         let started = try_join_all(names.iter().enumerate().map(async |(at, name)| {
             let started = Instant::now();
-            let cluster = this.start_cluster(name, first + at, binaries, kubelet).await?;
-            cluster.wait_until_usable(USABLE_LIMIT).await?;
+            let cluster = this.start_cluster(name, first + at, binaries, parts).await?;
+            if parts.few_controllers {
+                cluster.wait_until_populated(USABLE_LIMIT).await?;
+            } else {
+                cluster.wait_until_usable(USABLE_LIMIT).await?;
+            }
             cluster_info::publish(&cluster.admin(), &cluster.server(), cluster.ca_pem()).await?;
             tracing::info!("cluster {name} is usable after {:.1} s", started.elapsed().as_secs_f64());
             anyhow::Ok((name.clone(), cluster))
@@ -147,19 +151,21 @@ impl Bed {
         name: &str,
         index: usize,
         binaries: &Binaries,
-        kubelet: bool,
+        parts: Parts,
     ) -> Result<Cluster> {
         let addresses = self.cable.range.cluster(index)?;
-        let plane = ControlPlane { bed: &self.directory, cluster: name, index, addresses, binaries };
+        let few_controllers = parts.few_controllers;
+        let plane =
+            ControlPlane { bed: &self.directory, cluster: name, index, addresses, binaries, few_controllers };
         plane.write_files()?;
         network::add_cluster(&self.supervisor, addresses).await?;
-        let cluster = self.open_cluster(name, index, kubelet).await?;
+        let cluster = self.open_cluster(name, index, parts.kubelet).await?;
         for component in [Component::Etcd, Component::ApiServer] {
             self.supervisor.start(plane.process(component)?).await?;
         }
         cluster.wait_until_serving(USABLE_LIMIT).await?;
         self.supervisor.start(plane.process(Component::ControllerManager)?).await?;
-        if kubelet {
+        if parts.kubelet {
             self.supervisor.start(plane.process(Component::Kubelet)?).await?;
         }
         Ok(cluster)

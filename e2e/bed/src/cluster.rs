@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::{
     authentication::v1::{TokenRequest, TokenRequestSpec},
-    core::v1::{ConfigMap, Node, ServiceAccount},
+    core::v1::{ConfigMap, Namespace, Node, ServiceAccount},
 };
 use kube::{
     Api, Client,
@@ -205,8 +205,20 @@ impl Cluster {
         .await
     }
 
+    /// Waits until the apiserver has made its own namespaces, of which `default`
+    /// is the last.
+    ///
+    /// # Errors
+    /// As for [`Self::wait_until_serving`].
+    pub(crate) async fn wait_until_populated(&self, deadline: Duration) -> Result<()> {
+        let namespaces = Api::<Namespace>::all(self.admin());
+        self.wait(deadline, "namespace default", async || Ok(namespaces.get_opt("default").await?.is_some()))
+            .await
+    }
+
     /// Waits until pods can be run: the apiserver serves, the default service
-    /// account and the cluster's CA are there, and the node is registered.
+    /// account and the cluster's CA are there, and the node is registered. With
+    /// few controllers that is never.
     ///
     /// # Errors
     /// As for [`Self::wait_until_serving`].

@@ -25,6 +25,10 @@ pub(crate) struct Up {
     /// Control planes only: no node, no pods.
     #[arg(long)]
     without_kubelet: bool,
+    /// Of the controllers, only those that end namespaces and collect garbage: no pods, and nobody
+    /// writes to the clusters but you.
+    #[arg(long, requires = "without_kubelet")]
+    few_controllers: bool,
     /// A program that runs in place of an image.
     #[arg(long = "image", value_name = "IMAGE=PATH")]
     images: Vec<String>,
@@ -69,6 +73,7 @@ pub(crate) async fn up(up: Up) -> Result<()> {
     let mut options = BedOptions::new(up.clusters);
     options.directory = Some(directory.path().to_owned());
     options.kubelet = !up.without_kubelet;
+    options.few_controllers = up.few_controllers;
     options.detached = up.detach;
     for image in &up.images {
         let Some((image, path)) = image.split_once('=') else {

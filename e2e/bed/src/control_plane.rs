@@ -32,6 +32,9 @@ const CONTROLLERS: &str = "*,bootstrap-signer-controller,token-cleaner-controlle
     -node-lifecycle-controller,-taint-eviction-controller,-persistentvolume-attach-detach-controller,\
     -ttl-controller,-node-ipam-controller,-node-route-controller,-service-lb-controller";
 
+/// Without these, what was deleted would not go away. No other writes.
+const FEW_CONTROLLERS: &str = "namespace-controller,garbage-collector-controller";
+
 /// One of the processes that make up a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Component {
@@ -90,6 +93,7 @@ pub(crate) struct ControlPlane<'a> {
     pub(crate) index: usize,
     pub(crate) addresses: ClusterAddresses,
     pub(crate) binaries: &'a Binaries,
+    pub(crate) few_controllers: bool,
 }
 
 impl ControlPlane<'_> {
@@ -236,7 +240,7 @@ impl ControlPlane<'_> {
             "--use-service-account-credentials=true".into(),
             "--leader-elect=false".into(),
             "--secure-port=0".into(),
-            format!("--controllers={CONTROLLERS}"),
+            format!("--controllers={}", if self.few_controllers { FEW_CONTROLLERS } else { CONTROLLERS }),
         ]
     }
 

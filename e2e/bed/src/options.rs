@@ -17,6 +17,9 @@ pub struct BedOptions {
     pub images: Vec<Image>,
     /// Whether the clusters get a node that runs pods.
     pub kubelet: bool,
+    /// Whether only those controllers run that end namespaces and collect
+    /// garbage, so that nobody else writes to what is under test.
+    pub few_controllers: bool,
     /// Whether the bed outlives the process that started it.
     pub detached: bool,
 }
@@ -30,6 +33,7 @@ impl BedOptions {
             directory: None,
             images: Vec::new(),
             kubelet: true,
+            few_controllers: false,
             detached: false,
         }
     }
@@ -48,12 +52,24 @@ impl BedOptions {
         self
     }
 
+    /// What runs of each cluster.
+    pub(crate) fn parts(&self) -> Parts {
+        Parts { kubelet: self.kubelet, few_controllers: self.few_controllers }
+    }
+
     /// Leaves out the node: control planes only.
     #[must_use]
     pub fn without_kubelet(mut self) -> Self {
         self.kubelet = false;
         self
     }
+}
+
+/// What runs of a cluster beside its database and its API server.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parts {
+    pub(crate) kubelet: bool,
+    pub(crate) few_controllers: bool,
 }
 
 /// What runs in place of an image: an entry of the process kubelet's map.

@@ -14,8 +14,9 @@ pub(super) const MERGE: &str = "application/merge-patch+json";
 pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 pub(super) const APPLY: &str = "application/apply-patch+yaml";
 
-/// How long anything may take that does not happen at once.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take that does not happen at once. On a machine that others use too, a real
+/// server needs half a minute to answer for a kind whose CRD has changed.
+const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
 
 static NULL: Value = Value::Null;
