@@ -95,6 +95,13 @@ pub(crate) fn programs() -> Result<()> {
     ]))
 }
 
+/// The same programs as the tests are built with: for what a dependency can do, Cargo goes by what is built
+/// together, and another choice would compile most of them a second time.
+pub(crate) fn programs_beside_tests() -> Result<()> {
+    prerequisites::for_builds()?;
+    process::run(process::cargo().args(["build", "--locked", "--workspace", "--all-targets"]))
+}
+
 /// Runs the scenarios' own command line.
 pub(crate) fn scenarios(arguments: &[String]) -> Result<()> {
     let program = process::target().join("debug/scenarios");

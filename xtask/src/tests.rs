@@ -57,7 +57,7 @@ impl Test {
         if self.full {
             arguments.push("--full".to_owned());
         }
-        fleet::programs()?;
+        fleet::programs_beside_tests()?;
         fleet::scenarios(&arguments)
     }
 }

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cluster_access::{AccessOptions, Cluster};
 use fleet_plan::endpoint::EndpointFacts;
+use fleetconfig_api::common::SecretReference;
 use fleetconfig_api::v1beta1::Hub;
 use hub_bootstrapper::HubBootstrapper;
 use jiff::Timestamp;
@@ -35,6 +36,8 @@ pub struct Shared {
     options: AccessOptions,
     hubs: Mutex<HashMap<ObjectRef<Hub>, Arc<OpenHub>>>,
     echo: Echo,
+    /// References into other namespaces that FleetConfigs have granted to their children, by UID.
+    granted: Mutex<HashMap<String, SecretReference>>,
     /// Generations of the objects whose unreadable form has been reported, by UID.
     invalid: Mutex<HashMap<String, i64>>,
 }
@@ -86,6 +89,7 @@ pub fn reconcilers(
         options,
         hubs: Mutex::default(),
         echo: Echo::default(),
+        granted: Mutex::default(),
         invalid: Mutex::default(),
     });
     Reconcilers {

@@ -13,7 +13,7 @@ use fleetconfig_api::v1beta1::{HubStatus, SpokeStatus};
 use jiff::{SignedDuration, Timestamp};
 
 /// How long after a write a change of mere detail is gathered with others.
-pub const GATHER: SignedDuration = SignedDuration::from_secs(10);
+pub const GATHER: SignedDuration = SignedDuration::from_secs(15);
 
 /// How much two statuses of one object differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,8 +165,8 @@ mod tests {
     fn detail_waits_for_the_rest_of_the_moment_and_news_never() {
         let told = Timestamp::UNIX_EPOCH;
         let after = |seconds| told + SignedDuration::from_secs(seconds);
-        assert_eq!(wait(Change::Detail, Some(told), after(2)), Some(Duration::from_secs(8)));
-        assert_eq!(wait(Change::Detail, Some(told), after(10)), None);
+        assert_eq!(wait(Change::Detail, Some(told), after(2)), Some(Duration::from_secs(13)));
+        assert_eq!(wait(Change::Detail, Some(told), after(15)), None);
         assert_eq!(wait(Change::Detail, Some(told), after(19)), None);
         assert_eq!(wait(Change::Detail, None, after(0)), None, "after a restart nothing is remembered");
         assert_eq!(wait(Change::News, Some(told), after(0)), None);

@@ -14,6 +14,8 @@ use fleet_plan::spoke::desire::{SpokeContext, desired_spoke};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapToken, ReadyHub, SpokeSeen, SpokeSide};
 use fleet_plan::spoke::plan::{DesiredSpoke, Progress, RefusedCsr, needs_look, plan_join};
 use fleet_plan::spoke::verdict::{SpokeVerdict, refused};
+use fleetconfig_api::condition::{self, Condition, ConditionStatus};
+use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -263,7 +265,7 @@ impl SpokeJoiner {
         Progress {
             applied_hash: applied_hash.or_else(written),
             bootstrap_good_until: way_in.good_until,
-            was_available: fleet_plan::conditions::holds(conditions, fleetconfig_api::condition::READY),
+            was_available: was_available(conditions),
             tokens: way_in.tokens,
         }
     }
@@ -289,6 +291,14 @@ impl SpokeJoiner {
     fn memory(&self) -> MutexGuard<'_, HashMap<String, Learnt>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the spoke was a working member once: it is Ready, or has been called unavailable since.
+fn was_available(conditions: &[Condition]) -> bool {
+    let ready = conditions.iter().find(|condition| condition.type_ == condition::READY);
+    ready.is_some_and(|ready| {
+        ready.status == ConditionStatus::True || ready.known_reason() == Some(Reason::SpokeUnavailable)
+    })
 }
 
 fn refusal_outcome(refusal: &Refusal, pass: &SpokePass<'_>) -> SpokeOutcome {

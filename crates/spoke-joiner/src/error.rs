@@ -44,10 +44,16 @@ impl SpokeError {
 /// An access error as a fact about the spoke.
 pub(crate) fn failure(cluster: &Cluster, error: &AccessError) -> AccessFailure {
     let server = cluster.server().unwrap_or("the cluster");
-    AccessFailure { reason: error.reason(), message: format!("spec.kubeconfig, {server}: {error}") }
+    AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig, {server}: {error}"))
 }
 
 /// A kubeconfig that cannot be used, as a fact about the spoke.
 pub fn kubeconfig_failure(error: &KubeconfigError) -> AccessFailure {
-    AccessFailure { reason: error.reason(), message: format!("spec.kubeconfig: {error}") }
+    let reason = error.reason();
+    let seen = format!("spec.kubeconfig: {error}");
+    // What is refused says itself what to do instead.
+    if reason == Reason::KubeconfigRefused {
+        return AccessFailure { reason, message: seen };
+    }
+    AccessFailure::with_remedy(reason, seen)
 }

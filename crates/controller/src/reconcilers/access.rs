@@ -1,6 +1,7 @@
 //! From a kubeconfig field to an open cluster.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::PoisonError;
 
 use cluster_access::{CheckedKubeconfig, Cluster, Failure, ObjectKey};
 use fleet_plan::compose::children::is_child;
@@ -40,9 +41,8 @@ impl Shared {
         let revision = format!("{:016x}", hasher.finish());
         let checked =
             CheckedKubeconfig::parse(&bytes, field.context()).map_err(|error| kubeconfig_failure(&error))?;
-        let cluster = Cluster::open(&checked, &self.options).map_err(|error| AccessFailure {
-            reason: error.reason(),
-            message: format!("spec.kubeconfig: {error}"),
+        let cluster = Cluster::open(&checked, &self.options).map_err(|error| {
+            AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig: {error}"))
         })?;
         Ok(Opened { cluster, revision })
     }
@@ -92,15 +92,28 @@ impl Shared {
         })
     }
 
-    /// Whether the FleetConfig that made the object names the very same reference.
+    /// Whether the FleetConfig that made the object names the very same reference, or did so before it
+    /// let the object go: a spoke that is taken out of a fleet has to be reached to be detached. What it
+    /// named is told by its status, which users do not write, and by what this process has seen.
     fn is_granted(&self, meta: &ObjectMeta, reference: &SecretReference) -> bool {
         let fleets = self.runtime.caches.fleets.select(|fleet| is_child(meta, fleet));
-        fleets.iter().any(|fleet| {
+        let names = |kubeconfig: &Kubeconfig| kubeconfig.secret_reference.as_ref() == Some(reference);
+        let declared = fleets.iter().any(|fleet| {
             let spokes = fleet.spec.spokes.iter().map(|spoke| &spoke.kubeconfig);
-            spokes
-                .chain([&fleet.spec.hub.kubeconfig])
-                .any(|kubeconfig| kubeconfig.secret_reference.as_ref() == Some(reference))
-        })
+            spokes.chain([&fleet.spec.hub.kubeconfig]).any(names)
+        });
+        let uid = meta.uid.clone().unwrap_or_default();
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        if declared {
+            granted.insert(uid, reference.clone());
+            return true;
+        }
+        let leaving = meta.deletion_timestamp.is_some();
+        let told = fleets.iter().filter_map(|fleet| fleet.status.as_ref()).any(|status| {
+            let own = status.joined_spokes.iter().filter(|joined| Some(&joined.name) == meta.name.as_ref());
+            own.map(|joined| &joined.kubeconfig).any(names)
+        });
+        leaving && (told || granted.get(&uid) == Some(reference))
     }
 
     /// The text behind a `valuesFrom`.

@@ -13,7 +13,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 
 use super::Shared;
-use super::report::failed;
+use super::report::{RECHECK, failed};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// Field manager of the Hubs and Spokes that a FleetConfig makes.
@@ -46,9 +46,11 @@ impl FleetReconciler {
                 "a {kind} {namespace}/{name} exists that this FleetConfig did not make; rename it here, or delete that one"
             ),
         };
+        // A child that cannot be made is no reason to keep the others from being made.
+        let mut blocked = None;
         let mut due = Vec::new();
         match caches.hubs.get(&ObjectRef::new(&hub.name_any()).within(&namespace)) {
-            Some(live) if !is_child(live.meta(), fleet) => return Ok(Some(taken("Hub", &hub.name_any()))),
+            Some(live) if !is_child(live.meta(), fleet) => blocked = Some(taken("Hub", &hub.name_any())),
             Some(live) if live.spec == hub.spec => {}
             Some(live) if live.metadata.deletion_timestamp.is_some() => {}
             _ => due.push(Manifest::of(&hub)),
@@ -56,7 +58,7 @@ impl FleetReconciler {
         for spoke in &spokes {
             match caches.spokes.get(&ObjectRef::new(&spoke.name_any()).within(&namespace)) {
                 Some(live) if !is_child(live.meta(), fleet) => {
-                    return Ok(Some(taken("Spoke", &spoke.name_any())));
+                    blocked.get_or_insert_with(|| taken("Spoke", &spoke.name_any()));
                 }
                 Some(live) if live.spec == spoke.spec => {}
                 Some(live) if live.metadata.deletion_timestamp.is_some() => {}
@@ -70,12 +72,12 @@ impl FleetReconciler {
                 Ok(_) => {}
                 Err(error) if matches!(error.failure(), Failure::Invalid { .. }) => {
                     let message = format!("{}: {error}", manifest.key);
-                    return Ok(Some(Blocked { reason: Reason::InvalidSpec, message }));
+                    blocked.get_or_insert(Blocked { reason: Reason::InvalidSpec, message });
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
-        Ok(None)
+        Ok(blocked)
     }
 
     /// Deletes the Spokes that are no longer in the list.
@@ -160,7 +162,12 @@ impl Reconcile<FleetConfig> for FleetReconciler {
         // A paused FleetConfig still hands its specs on, because that is how its children are paused.
         let blocked = self.make(&fleet).await?;
         self.prune(&fleet, &spokes).await?;
-        self.report(&fleet, pass, blocked.as_ref()).await
+        let next = self.report(&fleet, pass, blocked.as_ref()).await?;
+        // The object that is in the way belongs to somebody else, and its end wakes nobody here.
+        Ok(match (blocked, next) {
+            (Some(_), Next::Await) => Next::After(RECHECK),
+            (_, next) => next,
+        })
     }
 
     async fn report_invalid(&self, object: Arc<InvalidObject>, pass: &Pass) -> Result<Next, ReconcileError> {

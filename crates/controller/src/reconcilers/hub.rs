@@ -97,9 +97,8 @@ impl HubReconciler {
         let open = match known {
             Some(open) => open,
             None => {
-                let uid = cluster.uid().await.map_err(|error| AccessFailure {
-                    reason: error.reason(),
-                    message: format!("spec.kubeconfig: {error}"),
+                let uid = cluster.uid().await.map_err(|error| {
+                    AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig: {error}"))
                 })?;
                 Arc::new(OpenHub {
                     revision: revision.clone(),

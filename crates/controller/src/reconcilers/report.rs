@@ -36,7 +36,7 @@ where
 }
 
 /// How soon something is looked at again that hangs on an object which nobody watches.
-const RECHECK: Duration = Duration::from_secs(20);
+pub(super) const RECHECK: Duration = Duration::from_secs(20);
 
 /// When to look again at what was said: a reason that a change of another object would end is
 /// looked at again by itself, because that object is not watched.
@@ -182,6 +182,7 @@ impl Shared {
         }
         if let Some(uid) = object.uid() {
             self.echo.forget(&uid);
+            self.granted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         }
         Ok(())
     }

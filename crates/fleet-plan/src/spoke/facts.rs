@@ -65,6 +65,13 @@ pub struct AccessFailure {
     pub message: String,
 }
 
+impl AccessFailure {
+    /// A failure with what was seen, followed by the catalogue's remedy.
+    pub fn with_remedy(reason: fleetconfig_api::reason::Reason, seen: impl std::fmt::Display) -> Self {
+        Self { reason, message: format!("{seen}. {}", reason.remedy()) }
+    }
+}
+
 /// What a look at the spoke's own cluster found.
 #[derive(Clone, Debug)]
 pub struct SpokeSeen {

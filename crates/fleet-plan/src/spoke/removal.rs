@@ -90,6 +90,12 @@ pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval
         // First of all, so that nothing can join again.
         steps.extend(revoke(desired, hub.account.as_ref(), &hub.tokens));
         if let Some(cluster) = &hub.managed_cluster {
+            if !is_ours(desired, cluster) {
+                // A Spoke that was refused, or never got so far, has only named it.
+                let leftovers =
+                    vec![format!("ManagedCluster {}, which this Spoke has not made", desired.cluster_name)];
+                return SpokeRemoval::Finish { steps, leftovers };
+            }
             return leave_hub(desired, hub, cluster, steps);
         }
     }
@@ -130,6 +136,15 @@ pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval
     steps.extend(purge);
     steps.extend(hub_leftovers(desired, facts.hub.as_ref()));
     SpokeRemoval::Finish { steps, leftovers }
+}
+
+/// Whether the ManagedCluster carries the owner labels that every pass of this Spoke puts on it.
+fn is_ours(desired: &DesiredSpoke, cluster: &ManagedCluster) -> bool {
+    [names::LABEL_SPOKE_NAME, names::LABEL_SPOKE_NAMESPACE].into_iter().all(|key| {
+        let wanted = desired.managed_cluster.body.pointer("/metadata/labels").and_then(|all| all.get(key));
+        let live = cluster.metadata.labels.as_ref().and_then(|labels| labels.get(key));
+        wanted.and_then(|value| value.as_str()) == live.map(String::as_str)
+    })
 }
 
 /// The ManagedCluster goes while its agent is alive, because only the agent can take OCM's
