@@ -53,6 +53,7 @@ impl SpokeJoiner {
                     cluster_name: pass.cluster_name,
                     values: crate::ValuesText::NotNamed,
                     hub_values: pass.hub_values.clone(),
+                    lives: pass.lives,
                     now: pass.now,
                 };
                 self.desire(&plain_pass, &ready, is_hub).map_err(|refusal| SpokeError::Refused {

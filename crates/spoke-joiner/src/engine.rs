@@ -88,8 +88,20 @@ pub struct SpokePass<'a> {
     pub values: ValuesText,
     /// The text behind the Hub's `clusterManager.valuesFrom`; used only if the spoke is the hub itself.
     pub hub_values: ValuesText,
+    /// Tells by its UID whether another Spoke still exists.
+    pub lives: SpokeLives<'a>,
     /// Now.
     pub now: Timestamp,
+}
+
+/// Tells by its UID whether a Spoke still exists.
+#[derive(Clone, Copy)]
+pub struct SpokeLives<'a>(pub &'a (dyn Fn(&str) -> bool + Send + Sync));
+
+impl std::fmt::Debug for SpokeLives<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SpokeLives")
+    }
 }
 
 /// How a spoke stands after a pass.
@@ -159,6 +171,9 @@ impl SpokeJoiner {
         if known_uid.is_none() || needs_look(&desired, ready, &progress, pass.now) {
             match self.look(open, &desired).await {
                 Ok((cluster, mut seen)) => {
+                    if let Some(refusal) = self.claimed_by_another(pass, &seen.cluster_uid) {
+                        return Ok(refusal_outcome(&refusal, pass));
+                    }
                     if (seen.cluster_uid == ready.cluster_uid) != is_hub {
                         desired = match self.desire(pass, ready, !is_hub) {
                             Ok(desired) => desired,
@@ -245,6 +260,24 @@ impl SpokeJoiner {
     ) -> Result<Executed, SpokeError> {
         let executor = Executor { hub: &self.hub, spoke, manager: FIELD_MANAGER, ledger: &self.ledger, now };
         executor.run(steps).await.map_err(SpokeError::Execute)
+    }
+
+    /// Claims the cluster for the Spoke, or says which other Spoke has it. Two that begin at the same
+    /// time both see a bare cluster; afterwards the Klusterlet on it tells.
+    fn claimed_by_another(&self, pass: &SpokePass<'_>, cluster_uid: &str) -> Option<Refusal> {
+        let own = pass.spoke.uid().unwrap_or_default();
+        let mut memory = self.memory();
+        let taken = memory.iter().any(|(uid, learnt)| {
+            *uid != own && learnt.cluster_uid.as_deref() == Some(cluster_uid) && (pass.lives.0)(uid)
+        });
+        if taken {
+            return Some(Refusal {
+                reason: Reason::NameTaken,
+                message: "another Spoke has joined, or is joining, the very cluster that spec.kubeconfig leads to; a cluster is one Spoke: point spec.kubeconfig at another cluster, or delete one of the two".to_owned(),
+            });
+        }
+        memory.entry(own).or_default().cluster_uid = Some(cluster_uid.to_owned());
+        None
     }
 
     fn learnt(&self, spoke: &Spoke) -> Learnt {

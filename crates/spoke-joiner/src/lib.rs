@@ -14,7 +14,7 @@ mod error;
 mod observe;
 mod until_joined;
 
-pub use engine::{Detachment, SpokeJoiner, SpokeOutcome, SpokePass};
+pub use engine::{Detachment, SpokeJoiner, SpokeLives, SpokeOutcome, SpokePass};
 pub use error::{SpokeError, kubeconfig_failure};
 pub use fleet_plan::hub::facts::{ReportedHub, ValuesText};
 pub use fleet_plan::spoke::facts::{AccessFailure, ReadyHub};

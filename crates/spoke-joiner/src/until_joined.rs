@@ -22,7 +22,7 @@ use ocm_api::names::labels;
 use tokio::time::timeout;
 
 use crate::ValuesText;
-use crate::engine::{SpokeJoiner, SpokeOutcome, SpokePass};
+use crate::engine::{SpokeJoiner, SpokeLives, SpokeOutcome, SpokePass};
 use crate::error::SpokeError;
 
 impl SpokeJoiner {
@@ -68,6 +68,7 @@ impl SpokeJoiner {
                 cluster_name: &name,
                 values: ValuesText::NotNamed,
                 hub_values: ValuesText::NotNamed,
+                lives: SpokeLives(&|_| true),
                 now: now(),
             };
             let outcome = self.join(&pass, &ready, async || Ok(cluster.clone())).await?;

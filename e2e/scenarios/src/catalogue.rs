@@ -70,6 +70,8 @@ scenarios! {
         killed::at_random_moments(20);
     "detach-fleet", Gate, "deleting a FleetConfig detaches its spokes, removes its hub, and leaves what it says",
         detach::fleet();
+    "detach-one-of-many", Gate, "a spoke taken out of the list leaves its cluster clean and the fleet Running; two Spokes never share a cluster",
+        detach::one_of_many();
     "detach-foreign-objects", Gate, "a hub with clusters and works of others is not removed",
         detach::foreign_objects();
     "join-idle", Gate, "nothing to do means nothing written, nor after a restart",

@@ -89,4 +89,9 @@ impl Shared {
         let endpoint = known.open.endpoint().ok_or(NoHub::Unread)?;
         Ok(ReadyToJoin { known, endpoint })
     }
+
+    /// Whether a Spoke of this UID exists.
+    pub(super) fn spoke_lives(&self, uid: &str) -> bool {
+        !self.runtime.caches.spokes.select(|spoke| spoke.metadata.uid.as_deref() == Some(uid)).is_empty()
+    }
 }

@@ -45,6 +45,7 @@ pub(super) fn recheck(drafts: &[Draft], next: Next) -> Next {
         Reason::ValuesSourceMissing,
         Reason::ValuesInvalid,
         Reason::HubAlreadyClaimed,
+        Reason::NameTaken,
         Reason::ManagedClusterNameTaken,
     ];
     let waits = drafts

@@ -19,7 +19,7 @@ use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::names::labels;
-use spoke_joiner::{Detachment, SpokeError, SpokePass};
+use spoke_joiner::{Detachment, SpokeError, SpokeLives, SpokePass};
 
 use super::Shared;
 use super::hub::next;
@@ -117,7 +117,10 @@ impl SpokeReconciler {
         };
         let ready = Self::ready(&known, endpoint, &name);
         let hub = &known.hub;
-        let spoke_pass = SpokePass { spoke, hub, cluster_name: &name, values, hub_values, now: pass.now };
+        let lives = |uid: &str| self.shared.spoke_lives(uid);
+        let lives = SpokeLives(&lives);
+        let spoke_pass =
+            SpokePass { spoke, hub, cluster_name: &name, values, hub_values, lives, now: pass.now };
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
             Ok(opened.cluster)
@@ -236,7 +239,10 @@ impl SpokeReconciler {
         let unread = |failure: AccessFailure| ValuesText::Missing { message: failure.message };
         let hub_values = self.hub_values(spoke, &known).await.unwrap_or_else(unread);
         let hub = &known.hub;
-        let spoke_pass = SpokePass { spoke, hub, cluster_name: name, values, hub_values, now: pass.now };
+        let lives = |uid: &str| self.shared.spoke_lives(uid);
+        let lives = SpokeLives(&lives);
+        let spoke_pass =
+            SpokePass { spoke, hub, cluster_name: name, values, hub_values, lives, now: pass.now };
         let looked_at = OnceLock::new();
         let open = async || {
             let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;

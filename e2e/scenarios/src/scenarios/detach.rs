@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use fleetconfig_api::common::OcmSource;
 use fleetconfig_api::condition::ConditionStatus;
 use fleetconfig_api::v1alpha1::FleetConfig;
-use fleetconfig_api::v1beta1::Hub;
+use fleetconfig_api::v1beta1::{Hub, HubRef, Spoke, SpokeSpec};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -33,23 +34,46 @@ pub(crate) async fn fleet() -> Result<()> {
         world.until_running(FLEET, RUNNING).await?;
         world.delete_fleet(FLEET, GONE).await?;
 
-        // OCM never removes these two CRDs from a managed cluster.
-        let stays = [
-            "CRD appliedmanifestworks.work.open-cluster-management.io",
-            "CRD clusterclaims.cluster.open-cluster-management.io",
-        ];
         for (client, before) in [(hub, before.0), (spoke, before.1)] {
-            until("the clusters to be clean", Duration::from_secs(60), async || {
-                let left: Vec<String> = footprint(&client)
-                    .await?
-                    .into_iter()
-                    .filter(|name| !before.contains(name) && !stays.contains(&name.as_str()))
-                    .collect();
-                let seen = format!("left behind: {left:?}");
-                Ok(Found::when(left.is_empty(), (), seen))
-            })
-            .await?;
+            clean(&client, &before).await?;
         }
+        Ok(())
+    })
+    .await
+}
+
+/// A spoke that is taken out of the list leaves; the rest of the fleet stays.
+pub(crate) async fn one_of_many() -> Result<()> {
+    prove(World::new(&["spoke1"]).await?, async |world| {
+        let spoke = world.bed.cluster("spoke1")?.admin();
+        let before = footprint(&spoke).await?;
+        world.offer_spoke("spoke", "spoke1").await?;
+        world.start_operator().await?;
+        let (own, other) = (crate::fixtures::hub_as_spoke(), crate::fixtures::remote("spoke"));
+        // Two entries lead to one cluster: one of them gets it, and the other is told.
+        let mut twin = crate::fixtures::remote("twin");
+        twin.kubeconfig = other.kubeconfig.clone();
+        world.apply(&crate::fixtures::fleet(vec![own.clone(), other, twin])).await?;
+        let spokes: Api<Spoke> = Api::namespaced(world.admin()?, NAMESPACE);
+        until("one of the twins to join and the other to be refused", RUNNING, async || {
+            let mut said = Vec::new();
+            for name in ["spoke", "twin"] {
+                let spoke = spokes.get_opt(name).await?;
+                let status = spoke.and_then(|spoke| spoke.status).unwrap_or_default();
+                let ready = status.conditions.into_iter().find(|condition| condition.type_ == "Ready");
+                said.push(ready.map(|ready| ready.reason).unwrap_or_default());
+            }
+            said.sort();
+            Ok(Found::when(said == ["NameTaken", "ReconcileSuccess"], (), format!("{said:?}")))
+        })
+        .await?;
+
+        world.apply(&crate::fixtures::fleet(vec![own])).await?;
+        for name in ["spoke", "twin"] {
+            world.until_gone(spokes.clone(), name, GONE).await?;
+        }
+        clean(&spoke, &before).await?;
+        world.until_running(FLEET, RUNNING).await?;
         Ok(())
     })
     .await
@@ -64,6 +88,26 @@ pub(crate) async fn foreign_objects() -> Result<()> {
         let clusters: Api<ManagedCluster> = Api::all(world.admin()?);
         let foreign = ManagedCluster::new("somebody-elses", ManagedClusterSpec::default());
         clusters.patch("somebody-elses", &apply(), &Patch::Apply(&foreign)).await?;
+
+        // A Spoke that only names the cluster, and was refused, takes nothing away when it goes.
+        let mut stranger = Spoke::new(
+            "stranger",
+            SpokeSpec {
+                hub_ref: HubRef { name: "hub".into(), namespace: NAMESPACE.into() },
+                kubeconfig: crate::fixtures::in_cluster(),
+                managed_cluster_name: Some("somebody-elses".into()),
+                ..SpokeSpec::default()
+            },
+        );
+        stranger.metadata.namespace = Some(NAMESPACE.into());
+        stranger.spec.klusterlet.source =
+            Some(OcmSource { bundle_version: "v9.9.9".into(), ..OcmSource::default() });
+        world.apply(&stranger).await?;
+        world.until_spoke("stranger", "Ready", ConditionStatus::False, "BundleUnknown", GONE).await?;
+        let spokes: Api<Spoke> = Api::namespaced(world.admin()?, NAMESPACE);
+        spokes.delete("stranger", &DeleteParams::default()).await?;
+        world.until_gone(spokes, "stranger", GONE).await?;
+        ensure!(clusters.get_opt("somebody-elses").await?.is_some(), "the foreign cluster was deleted");
 
         let fleets: Api<FleetConfig> = Api::namespaced(world.admin()?, NAMESPACE);
         fleets.delete(FLEET, &DeleteParams::default()).await?;
@@ -83,6 +127,24 @@ pub(crate) async fn foreign_objects() -> Result<()> {
         ensure!(clusters.get_opt("somebody-elses").await?.is_some(), "the foreign cluster was deleted");
         clusters.delete("somebody-elses", &DeleteParams::default()).await?;
         world.until_gone(fleets, FLEET, GONE).await
+    })
+    .await
+}
+
+/// Waits until a cluster is as it was before, but for what OCM never removes.
+async fn clean(client: &Client, before: &[String]) -> Result<()> {
+    let stays = [
+        "CRD appliedmanifestworks.work.open-cluster-management.io",
+        "CRD clusterclaims.cluster.open-cluster-management.io",
+    ];
+    until("the cluster to be clean", Duration::from_secs(60), async || {
+        let left: Vec<String> = footprint(client)
+            .await?
+            .into_iter()
+            .filter(|name| !before.contains(name) && !stays.contains(&name.as_str()))
+            .collect();
+        let seen = format!("left behind: {left:?}");
+        Ok(Found::when(left.is_empty(), (), seen))
     })
     .await
 }
