@@ -45,6 +45,8 @@ struct Learnt {
     way_in: WayIn,
     /// UID of the spoke's cluster.
     cluster_uid: Option<String>,
+    /// A pass has found that cluster bare and is at work on it.
+    at_work: bool,
     /// Hash of what was applied on the spoke with success.
     applied_hash: Option<String>,
 }
@@ -171,7 +173,9 @@ impl SpokeJoiner {
         if known_uid.is_none() || needs_look(&desired, ready, &progress, pass.now) {
             match self.look(open, &desired).await {
                 Ok((cluster, mut seen)) => {
-                    if let Some(refusal) = self.claimed_by_another(pass, &seen.cluster_uid) {
+                    if progress.applied_hash.is_none()
+                        && let Some(refusal) = self.claimed_by_another(pass, &seen.cluster_uid)
+                    {
                         return Ok(refusal_outcome(&refusal, pass));
                     }
                     if (seen.cluster_uid == ready.cluster_uid) != is_hub {
@@ -211,6 +215,7 @@ impl SpokeJoiner {
         let learnt = Learnt {
             way_in: before.after(desired.bootstrap, &plan.steps, &done),
             cluster_uid: verdict.cluster_uid.clone(),
+            at_work: false,
             applied_hash: verdict.applied_hash.clone().or(progress.applied_hash),
         };
         self.memory().insert(pass.spoke.uid().unwrap_or_default(), learnt);
@@ -268,7 +273,10 @@ impl SpokeJoiner {
         let own = pass.spoke.uid().unwrap_or_default();
         let mut memory = self.memory();
         let taken = memory.iter().any(|(uid, learnt)| {
-            *uid != own && learnt.cluster_uid.as_deref() == Some(cluster_uid) && (pass.lives.0)(uid)
+            *uid != own
+                && learnt.cluster_uid.as_deref() == Some(cluster_uid)
+                && (learnt.at_work || learnt.applied_hash.is_some())
+                && (pass.lives.0)(uid)
         });
         if taken {
             return Some(Refusal {
@@ -276,7 +284,9 @@ impl SpokeJoiner {
                 message: "another Spoke has joined, or is joining, the very cluster that spec.kubeconfig leads to; a cluster is one Spoke: point spec.kubeconfig at another cluster, or delete one of the two".to_owned(),
             });
         }
-        memory.entry(own).or_default().cluster_uid = Some(cluster_uid.to_owned());
+        let claim = memory.entry(own).or_default();
+        claim.cluster_uid = Some(cluster_uid.to_owned());
+        claim.at_work = true;
         None
     }
 
@@ -339,5 +349,25 @@ fn refusal_outcome(refusal: &Refusal, pass: &SpokePass<'_>) -> SpokeOutcome {
         verdict: refused(refusal, Some(pass.cluster_name.to_owned())),
         wake: Wake::OnEvent,
         refused_csrs: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fleet_plan::conditions::{Draft, merge};
+
+    fn ready(draft: Draft) -> Vec<Condition> {
+        merge(&[], &[draft], 1, Timestamp::UNIX_EPOCH)
+    }
+
+    /// A member that is lost stays lost in the second pass too, and is not called a new one.
+    #[test]
+    fn a_member_that_was_called_unavailable_was_available() {
+        let good = Draft::good(condition::READY, Reason::ReconcileSuccess, "");
+        assert!(was_available(&ready(good)));
+        assert!(was_available(&ready(Draft::missing(condition::READY, Reason::SpokeUnavailable, ""))));
+        assert!(!was_available(&ready(Draft::missing(condition::READY, Reason::WaitingForCsr, ""))));
+        assert!(!was_available(&[]));
     }
 }

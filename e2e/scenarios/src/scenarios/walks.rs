@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use fleetconfig_api::condition::ConditionStatus;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
 use kube::api::{DeleteParams, ListParams, Patch};
@@ -63,6 +64,28 @@ pub(crate) async fn two_clusters() -> Result<()> {
         ensure!(seen.contains("FleetConfig Running"), "the witness saw only {seen:?}");
         let sick: Vec<&String> = seen.iter().filter(|phase| phase.ends_with("Unhealthy")).collect();
         ensure!(sick.is_empty(), "a healthy fleet showed {sick:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// A remote spoke whose agents are one process.
+pub(crate) async fn singleton() -> Result<()> {
+    prove(World::new(&["spoke1"]).await?, async |world| {
+        world.offer_spoke("spoke", "spoke1").await?;
+        world.start_operator().await?;
+        let mut spoke = fixtures::remote("spoke");
+        spoke.klusterlet.singleton = Some(true);
+        world.apply(&fixtures::fleet(vec![spoke])).await?;
+        world.until_running(FLEET, RUNNING).await?;
+        members(world, &["spoke"]).await?;
+        one_identity_each(world, &["spoke"]).await?;
+        work_arrives(world, "spoke", "spoke1").await?;
+        let cluster = world.bed.cluster("spoke1")?.admin();
+        let agents: Api<Deployment> = Api::namespaced(cluster, "open-cluster-management-agent");
+        let names: Vec<String> =
+            agents.list(&ListParams::default()).await?.iter().map(ResourceExt::name_any).collect();
+        ensure!(names == ["klusterlet-agent"], "expected one agent, found {names:?}");
         Ok(())
     })
     .await
