@@ -27,8 +27,9 @@ use crate::{
     supervisor::SupervisorClient,
 };
 
-/// How long the namespaces may take to be made, and to be taken down.
-const NAMESPACE_LIMIT: Duration = Duration::from_secs(15);
+/// How long the namespaces may take to be made, and to be taken down. It is a second or two; this is for
+/// machines that compile meanwhile.
+const NAMESPACE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a cluster may take to become usable. On two idle cores it is ten
 /// seconds; this is for machines that compile meanwhile.

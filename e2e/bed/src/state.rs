@@ -19,7 +19,7 @@ const MARKER: &str = "fleetconfig-bed";
 const SOCKET_PATH_MAX: usize = 107;
 
 /// How long a bed may take to end whose owner is gone.
-const ENDING_LIMIT: Duration = Duration::from_secs(15);
+const ENDING_LIMIT: Duration = Duration::from_secs(60);
 
 /// The directory of caches of this tool: `$XDG_CACHE_HOME/fleetconfig-bed`, or
 /// the same under `~/.cache`.

@@ -18,7 +18,7 @@ use super::{ProcessSpec, ProcessState, ProcessStatus, Signal, orphans};
 const RUN_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long the kernel may take to end a killed process.
-const KILL_LIMIT: Duration = Duration::from_secs(10);
+const KILL_LIMIT: Duration = Duration::from_secs(30);
 
 /// All processes that were ever started, by name.
 #[derive(Clone, Default)]
