@@ -60,7 +60,7 @@ scenarios! {
         walks::one_cluster();
     "join-two-clusters", Gate, "walk 2: a hub and a second cluster become a fleet; never Unhealthy; works arrive; the kubeconfig may go",
         walks::two_clusters();
-    "join-singleton", Gate, "klusterlet mode Singleton: one agent that joins and takes works",
+    "join-singleton", Full, "klusterlet mode Singleton: one agent that joins and takes works",
         walks::singleton();
     "join-leaked-token", Gate, "a leaked bootstrap token gets no certificate for, and changes nothing of, any other cluster",
         leak::token();
