@@ -1,5 +1,6 @@
 //! A set of objects made to be as declared, writing only what differs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -10,6 +11,7 @@ use kube::core::DynamicObject;
 use crate::cluster::Cluster;
 use crate::drift::drift;
 use crate::error::{AccessError, Failure};
+use crate::guest::as_guest;
 use crate::kinds::{Rank, Schema};
 use crate::ledger::{Ledger, SetDigest};
 use crate::objects::Force;
@@ -75,7 +77,7 @@ impl Cluster {
     /// everything is read at once, and only what [`drift`]s is written. Writes go out rank by rank
     /// (definitions and namespaces, then what workloads need, then workloads, then custom
     /// resources), those of one rank at the same time. Objects are taken by force, except
-    /// namespaces, which others share. A custom resource whose kind is defined and not served yet is
+    /// namespaces, which others share; one that another Hub or Spoke holds is used as its guest. A custom resource whose kind is defined and not served yet is
     /// waited for, at most for one request deadline.
     ///
     /// # Errors
@@ -88,14 +90,17 @@ impl Cluster {
         presence: Presence,
     ) -> Result<EnsureReport, AccessError> {
         let mut report = EnsureReport::default();
-        let due = match presence {
-            Presence::Absent => set.iter().collect(),
+        let due: Vec<Cow<'_, Manifest>> = match presence {
+            Presence::Absent => set.iter().map(Cow::Borrowed).collect(),
             Presence::Unknown => self.due(set, manager, &mut report).await?,
         };
         report.unchanged = set.len() - due.len();
         for rank in Rank::ALL {
-            let batch: Vec<&Manifest> =
-                due.iter().copied().filter(|manifest| Rank::of(&manifest.key.resource) == rank).collect();
+            let batch: Vec<&Manifest> = due
+                .iter()
+                .map(|manifest| &**manifest)
+                .filter(|manifest| Rank::of(&manifest.key.resource) == rank)
+                .collect();
             self.write(&batch, manager, &mut report).await?;
             if report.waits_at(rank) {
                 break;
@@ -136,21 +141,25 @@ impl Cluster {
         set: &'a [Manifest],
         manager: &str,
         report: &mut EnsureReport,
-    ) -> Result<Vec<&'a Manifest>, AccessError> {
+    ) -> Result<Vec<Cow<'a, Manifest>>, AccessError> {
         // Collected first: a stream of closures would make every future that awaits this one not Send.
         let reads: Vec<_> = set.iter().map(|manifest| self.get(&manifest.key)).collect();
         let found: Vec<Option<DynamicObject>> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
         let mut due = Vec::new();
         for (manifest, live) in set.iter().zip(found) {
             let Some(live) = live else {
-                due.push(manifest);
+                due.push(Cow::Borrowed(manifest));
                 continue;
             };
+            let guest = is_shared(manifest).then(|| as_guest(manifest, &live, manager)).flatten();
+            let manifest = guest.map_or(Cow::Borrowed(manifest), Cow::Owned);
             if live.metadata.deletion_timestamp.is_some() {
                 report.wait_for(&manifest.key);
-            } else if let Some(drift) = drift(manifest, &live, manager) {
+            } else if let Some(drift) = drift(&manifest, &live, manager) {
                 tracing::debug!(object = %manifest.key, %drift, "object is not as declared");
+                report.live.insert(manifest.key.clone(), live);
                 due.push(manifest);
+                continue;
             }
             report.live.insert(manifest.key.clone(), live);
         }
@@ -186,9 +195,17 @@ impl Cluster {
         manager: &str,
     ) -> Result<Option<DynamicObject>, AccessError> {
         let resource = &manifest.key.resource;
-        let shared = resource.group.is_empty() && resource.kind == "Namespace";
+        let shared = is_shared(manifest);
         let force = if shared { Force::Shared } else { Force::Force };
         match self.apply(manifest, manager, force).await {
+            // It was not looked at before.
+            Err(error) if shared && matches!(error.failure(), Failure::Conflict { .. }) => {
+                let live = self.get(&manifest.key).await?;
+                match live.and_then(|live| as_guest(manifest, &live, manager)) {
+                    Some(guest) => self.apply(&guest, manager, force).await.map(Some),
+                    None => Err(error),
+                }
+            }
             Err(error)
                 if matches!(error.failure(), Failure::NotServed)
                     && Schema::of(resource) == Schema::Custom =>
@@ -198,4 +215,10 @@ impl Cluster {
             answer => answer.map(Some),
         }
     }
+}
+
+/// Whether others write the object too, so that nothing of it is taken by force.
+fn is_shared(manifest: &Manifest) -> bool {
+    let resource = &manifest.key.resource;
+    resource.group.is_empty() && resource.kind == "Namespace"
 }

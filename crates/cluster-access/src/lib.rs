@@ -27,6 +27,7 @@ mod ensure;
 mod error;
 mod established;
 mod execute;
+mod guest;
 mod kinds;
 pub mod kubeconfig;
 mod ledger;

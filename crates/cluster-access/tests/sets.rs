@@ -15,6 +15,7 @@ use std::collections::HashSet;
 use cluster_access::{
     AccessOptions, Cluster, Executor, Failure, Ledger, Manifest, ObjectKey, Presence, drift,
 };
+use fleet_plan::manifests::inventory::{Inventory, OWNER_UID};
 use fleet_plan::plan::{Step, Target};
 use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
@@ -170,6 +171,32 @@ async fn labels_of_a_shared_namespace_are_not_fought_over() {
     let Failure::Conflict { managers, fields } = error.failure() else { panic!("{error:?}") };
     assert_eq!(managers, &["them"]);
     assert_eq!(fields, &[".metadata.labels.owner"]);
+}
+
+/// A cluster that is the hub of one fleet and a spoke of another.
+#[tokio::test]
+async fn a_namespace_that_another_owner_holds_is_used_without_our_labels() {
+    let namespace = |owner: &str| {
+        let inventory = Inventory::of("Spoke", "fleets", owner, owner);
+        let labels: serde_json::Map<String, Value> =
+            inventory.labels().iter().map(|(key, value)| (key.clone(), json!(value))).collect();
+        Manifest::of_value::<Namespace>(json!({"metadata": {"name": "both", "labels": labels}})).unwrap()
+    };
+    for presence in [Presence::Absent, Presence::Unknown] {
+        let server = MemoryApiServer::new();
+        let cluster = open(&server);
+        cluster.ensure(&[namespace("first")], "them", Presence::Absent).await.unwrap();
+        cluster.ensure(&[namespace("second")], US, presence).await.unwrap();
+        server.clear_requests();
+        let report = cluster.ensure(&[namespace("second")], US, Presence::Unknown).await.unwrap();
+        assert_eq!(report.unchanged, 1, "a guest writes once");
+        let live = server.direct().get(&namespace("first").key.resource, "", "both").unwrap();
+        assert_eq!(live["metadata"]["labels"][OWNER_UID], "first");
+        // One of ours that took the place of another of the same engine is its owner, not a guest.
+        cluster.ensure(&[namespace("third")], "them", Presence::Unknown).await.unwrap();
+        let live = server.direct().get(&namespace("first").key.resource, "", "both").unwrap();
+        assert_eq!(live["metadata"]["labels"][OWNER_UID], "third");
+    }
 }
 
 #[tokio::test]

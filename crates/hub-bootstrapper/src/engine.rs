@@ -18,8 +18,9 @@ use crate::FIELD_MANAGER;
 use crate::error::HubError;
 use crate::observe::{Known, inhabitants, observe};
 
-/// How long what a hub says about its own address is taken as still true.
-const ENDPOINT_AGE: SignedDuration = SignedDuration::from_mins(10);
+/// How long what was read of a hub and is not watched is taken as still true: what it says about its
+/// own address, and whose claim it carries.
+const READ_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 /// A pass changes its own facts at most twice: it lays its claim, and it asks the webhooks.
 const ROUNDS: usize = 3;
@@ -35,8 +36,8 @@ pub struct HubBootstrapper {
 /// What passes before this one have learnt; losing it costs reads, never correctness.
 #[derive(Debug, Default)]
 struct Memory {
-    /// UID of the Hub whose claim was seen.
-    claimed_by: Option<String>,
+    /// UID of the Hub whose claim was seen, and when.
+    claim: Option<(Timestamp, String)>,
     /// The hub's address, and when it was read.
     endpoint: Option<(Timestamp, EndpointFacts)>,
     /// UID and generation of the ClusterManager whose webhooks answered.
@@ -48,9 +49,17 @@ struct Memory {
 impl Memory {
     /// What the hub says about its own address, while that is taken as still true.
     fn endpoint_at(&self, now: Timestamp) -> Option<&EndpointFacts> {
-        let (read, facts) = self.endpoint.as_ref()?;
-        (now.duration_since(*read) < ENDPOINT_AGE).then_some(facts)
+        fresh(self.endpoint.as_ref(), now)
     }
+
+    /// UID of the Hub whose claim the cluster carries, while that is taken as still true.
+    fn claimed_by(&self, now: Timestamp) -> Option<&str> {
+        fresh(self.claim.as_ref(), now).map(String::as_str)
+    }
+}
+
+fn fresh<T>(read: Option<&(Timestamp, T)>, now: Timestamp) -> Option<&T> {
+    read.filter(|(at, _)| now.duration_since(*at) < READ_AGE).map(|(_, value)| value)
 }
 
 /// Tells whether the Hub that holds a claim on a cluster still exists.
@@ -192,7 +201,7 @@ impl HubBootstrapper {
         match removal {
             HubRemoval::Finish { steps } => {
                 self.carry_out(&steps, pass.now).await?;
-                self.memory().claimed_by = None;
+                self.memory().claim = None;
                 Ok(Removal::Done)
             }
             HubRemoval::Working { steps, verdict, wake } => {
@@ -223,8 +232,8 @@ impl HubBootstrapper {
             Known {
                 cluster_manager: pass.cluster_manager.clone(),
                 endpoint: memory.endpoint_at(pass.now).cloned(),
-                claim: match &memory.claimed_by {
-                    Some(uid) if *uid == owner.uid => Some(Claim::Ours),
+                claim: match memory.claimed_by(pass.now) {
+                    Some(uid) if uid == owner.uid => Some(Claim::Ours),
                     None if assume_free => Some(Claim::Free),
                     _ => None,
                 },
@@ -267,12 +276,11 @@ impl HubBootstrapper {
             memory.endpoint = Some((pass.now, facts.endpoint.clone()));
         }
         let mut learnt = done.contested;
-        if facts.claim == Claim::Ours {
-            memory.claimed_by = pass.hub.uid();
-        } else if !steps.is_empty() && done.is_complete() {
-            memory.claimed_by = pass.hub.uid();
-            learnt = true;
+        let laid = facts.claim != Claim::Ours && !steps.is_empty() && done.is_complete();
+        if (laid || facts.claim == Claim::Ours) && memory.claimed_by(pass.now).is_none() {
+            memory.claim = pass.hub.uid().map(|uid| (pass.now, uid));
         }
+        learnt |= laid;
         if let Some(Ok(())) = &done.webhooks {
             memory.answered =
                 facts.cluster_manager.as_ref().map(|manager| (manager.uid.clone(), manager.generation));

@@ -1,8 +1,8 @@
 //! One pass over a spoke that leaves.
 
-use cluster_access::Cluster;
+use cluster_access::{AccessError, Cluster};
 use fleet_plan::spoke::bootstrap::{BootstrapKind, revoke};
-use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSide};
+use fleet_plan::spoke::facts::{AccessFailure, ReadyHub, SpokeSeen, SpokeSide};
 use fleet_plan::spoke::plan::DesiredSpoke;
 use fleet_plan::spoke::removal::{LeavingFacts, LeavingHub, SpokeRemoval, needs_look, plan_detach};
 use fleetconfig_api::common::DeletionPolicy;
@@ -12,7 +12,7 @@ use kube::Resource;
 
 use crate::engine::{Detachment, SpokeJoiner, SpokePass};
 use crate::error::{SpokeError, failure};
-use crate::observe::observe;
+use crate::observe::{observe, serves_a_hub};
 
 impl SpokeJoiner {
     /// Brings a spoke that leaves nearer to its end. `leaving` is the hub's side, `None` when the
@@ -73,11 +73,13 @@ impl SpokeJoiner {
         }
         let mut opened = None;
         let mut side = SpokeSide::NotLooked;
+        let mut hub_here = false;
         if needs_look(leaving.as_ref()) {
             side = match open().await {
-                Ok(cluster) => match observe(&cluster, &desired.agent_namespace).await {
-                    Ok(seen) => {
+                Ok(cluster) => match look(&cluster, &desired.agent_namespace).await {
+                    Ok((seen, serves_a_hub)) => {
                         opened = Some(cluster);
+                        hub_here = serves_a_hub;
                         SpokeSide::Seen(Box::new(seen))
                     }
                     Err(error) => SpokeSide::Unreachable(failure(&cluster, &error)),
@@ -92,6 +94,7 @@ impl SpokeJoiner {
             elapsed: pass.now.duration_since(since),
             patience: SignedDuration::from_secs(pass.spoke.spec.timeout.max(0)),
             purge_operator: pass.spoke.spec.cleanup_config.purge_klusterlet_operator,
+            serves_a_hub: hub_here,
         };
         let watch_spoke = matches!(facts.spoke, SpokeSide::Seen(_));
         match plan_detach(&desired, &facts) {
@@ -124,4 +127,9 @@ impl SpokeJoiner {
             leftovers: vec!["the cluster stays joined, because deletionPolicy is Orphan".to_owned()],
         })
     }
+}
+
+/// What there is on the spoke's cluster, and whether it is a hub too.
+async fn look(cluster: &Cluster, agent_namespace: &str) -> Result<(SpokeSeen, bool), AccessError> {
+    futures::try_join!(observe(cluster, agent_namespace), serves_a_hub(cluster))
 }

@@ -3,10 +3,12 @@
 use cluster_access::{AccessError, Cluster, Failure, ObjectKey};
 use fleet_plan::spoke::credentials;
 use fleet_plan::spoke::facts::{KlusterletSeen, SpokeSeen};
+use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Secret;
 use kube::ResourceExt;
 use kube::api::ListParams;
-use ocm_api::names::{objects, secrets};
+use kube::core::PartialObjectMeta;
+use ocm_api::names::{namespaces, objects, secrets};
 use ocm_api::operator::v1::Klusterlet;
 
 /// Reads what a plan needs to know about the spoke's cluster, in two round trips at most.
@@ -42,6 +44,15 @@ pub(crate) async fn observe(cluster: &Cluster, agent_namespace: &str) -> Result<
     seen.bootstrap = bootstrap.as_ref().map(credentials::bootstrap);
     seen.credential = credential.as_ref().and_then(credentials::credential);
     Ok(seen)
+}
+
+/// Whether OCM's hub operator runs on the cluster: it is the hub of this fleet, or of another one.
+///
+/// # Errors
+/// When the cluster does not answer.
+pub(crate) async fn serves_a_hub(cluster: &Cluster) -> Result<bool, AccessError> {
+    let operator = ObjectKey::namespaced::<Deployment>(namespaces::OPERATOR, objects::CLUSTER_MANAGER);
+    Ok(cluster.get_as::<PartialObjectMeta<Deployment>>(&operator).await?.is_some())
 }
 
 /// The Klusterlets of the cluster; none when it does not know the kind.

@@ -54,6 +54,8 @@ pub struct LeavingFacts {
     pub patience: SignedDuration,
     /// `cleanupConfig.purgeKlusterletOperator`.
     pub purge_operator: bool,
+    /// OCM's hub operator runs on the spoke's cluster, for this hub or for another one.
+    pub serves_a_hub: bool,
 }
 
 /// What remains to be done before a Spoke's finalizers may go.
@@ -132,7 +134,7 @@ pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval
         return working(steps, Reason::Detaching, message, false, Wake::OnEvent);
     }
     let is_hub = facts.hub.as_ref().is_some_and(|hub| hub.cluster_uid == seen.cluster_uid);
-    let (purge, leftovers) = purge(desired, seen, facts.purge_operator, is_hub);
+    let (purge, leftovers) = purge(desired, seen, facts.purge_operator, is_hub || facts.serves_a_hub);
     steps.extend(purge);
     steps.extend(hub_leftovers(desired, facts.hub.as_ref()));
     SpokeRemoval::Finish { steps, leftovers }
@@ -179,7 +181,7 @@ fn purge(
     desired: &DesiredSpoke,
     seen: &SpokeSeen,
     purge_operator: bool,
-    is_hub: bool,
+    serves_a_hub: bool,
 ) -> (Vec<Step>, Vec<String>) {
     let mut leftovers =
         vec!["the CRDs appliedmanifestworks and clusterclaims, which OCM never removes".to_owned()];
@@ -197,10 +199,13 @@ fn purge(
         ));
         return (Vec::new(), leftovers);
     }
-    // What is rendered for a spoke that is the hub holds no namespace that the hub's side uses; this
-    // is the second lock on that door.
+    // What is rendered for a spoke that is its own hub holds no namespace that the hub's side uses; for
+    // such a spoke this is the second lock on that door, for one that is the hub of others the only one.
     let operators_namespace = ObjectKey::cluster::<Namespace>(names::NAMESPACE_OCM);
-    let ours = |manifest: &&Manifest| !(is_hub && manifest.key == operators_namespace);
+    let ours = |manifest: &&Manifest| !(serves_a_hub && manifest.key == operators_namespace);
+    if desired.foundation.iter().any(|manifest| !ours(&manifest)) {
+        leftovers.push(format!("{operators_namespace}, which the hub on this cluster uses"));
+    }
     let steps = desired
         .foundation
         .iter()

@@ -110,6 +110,23 @@ async fn a_cluster_manager_that_was_changed_or_deleted_is_put_back_by_the_next_p
 }
 
 #[tokio::test]
+async fn a_claim_that_was_deleted_by_hand_is_laid_again_when_the_hub_is_next_compared() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (hub, engine) = (hub("uid-1"), engine(&server));
+    pass(&engine, &server, &hub).await.unwrap();
+    let claim = fleet_plan::hub::desire::claim_key();
+    assert!(server.direct().get(&claim.resource, "", &claim.name).is_some());
+    server.direct().delete(&claim.resource, "", &claim.name).unwrap();
+    let later = server.now() + SignedDuration::from_mins(11);
+    let outcome = pass_at(&engine, &hub, later).await.unwrap();
+    assert_eq!(ready(&outcome.verdict), (true, "ReconcileSuccess"));
+    let again = server.direct().get(&claim.resource, "", &claim.name).unwrap();
+    assert!(again["metadata"]["labels"].as_object().is_some_and(|labels| labels.len() >= 4), "{again}");
+}
+
+#[tokio::test]
 async fn a_silent_webhook_is_asked_once_in_a_pass_and_again_after_a_second() {
     let server = bare();
     play_ocm(&server);

@@ -22,6 +22,7 @@ fn leaving() -> (DesiredSpoke, LeavingFacts) {
         elapsed: SignedDuration::from_secs(10),
         patience: SignedDuration::from_secs(300),
         purge_operator: true,
+        serves_a_hub: false,
     };
     (world.desired(), facts)
 }
@@ -88,6 +89,9 @@ fn every_state_of_a_detachment() {
         world.seen.other_klusterlets = vec!["of-another-hub".to_owned()];
     };
     text += &show("another Klusterlet needs the operator", &hub_done(seen(other)));
+    let mut hub_of_others = hub_done(gone());
+    hub_of_others.1.serves_a_hub = true;
+    text += &show("the cluster is the hub of another fleet", &hub_of_others);
     let foreign = |world: &mut World| world.install("another");
     text += &show("the Klusterlet belongs to another cluster", &hub_done(seen(foreign)));
 
