@@ -14,6 +14,7 @@ pub mod naming;
 pub mod object;
 pub mod plan;
 pub mod release;
+pub mod rights;
 pub mod spoke;
 pub mod telling;
 pub mod values;
