@@ -4,15 +4,47 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
+use fleetconfig_api::Reason;
+use http::{Method, Request};
 use kube::Client;
 use kube::core::ObjectMeta;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::error::{AccessError, Failure};
 use crate::kubeconfig::CheckedKubeconfig;
+
+/// A call that has ended.
+#[derive(Clone, Debug)]
+pub struct Call<'a> {
+    /// HTTP method.
+    pub method: &'a Method,
+    /// From the request to the last byte of the answer.
+    pub took: Duration,
+    /// The catalogue's word for what went wrong.
+    pub failure: Option<Reason>,
+}
+
+type Tell = dyn Fn(&Call<'_>) + Send + Sync;
+
+/// Who is told of every call; nobody by default. It is called between requests and has to be quick.
+#[derive(Clone, Default)]
+pub struct CallObserver(Option<Arc<Tell>>);
+
+impl CallObserver {
+    /// Tells this function.
+    pub fn new(observer: impl Fn(&Call<'_>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+}
+
+impl fmt::Debug for CallObserver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "CallObserver" } else { "nobody" })
+    }
+}
 
 /// How clusters are talked to.
 #[derive(Clone, Debug)]
@@ -24,6 +56,8 @@ pub struct AccessOptions {
     pub request_timeout: Duration,
     /// Deadline of a new connection, TLS handshake included.
     pub connect_timeout: Duration,
+    /// Who is told of every call, to count and to time them.
+    pub observer: CallObserver,
 }
 
 impl Default for AccessOptions {
@@ -32,6 +66,7 @@ impl Default for AccessOptions {
             user_agent: concat!("fleetconfig/", env!("CARGO_PKG_VERSION")).to_owned(),
             request_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
+            observer: CallObserver::default(),
         }
     }
 }
@@ -80,6 +115,7 @@ pub struct Cluster {
 struct Inner {
     client: Client,
     timeout: Duration,
+    observer: CallObserver,
     server: Option<String>,
     uid: OnceCell<ClusterUid>,
 }
@@ -114,7 +150,13 @@ impl Cluster {
     }
 
     fn new(client: Client, options: &AccessOptions, server: Option<String>) -> Self {
-        let inner = Inner { client, timeout: options.request_timeout, server, uid: OnceCell::new() };
+        let inner = Inner {
+            client,
+            timeout: options.request_timeout,
+            observer: options.observer.clone(),
+            server,
+            uid: OnceCell::new(),
+        };
         Self { inner: Arc::new(inner) }
     }
 
@@ -199,11 +241,18 @@ impl Cluster {
         request: Request<Vec<u8>>,
     ) -> Result<T, AccessError> {
         let after = self.inner.timeout;
-        let text = match tokio::time::timeout(after, self.inner.client.request_text(request)).await {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => return Err(AccessError::new(operation, Failure::of(error))),
-            Err(_) => return Err(AccessError::new(operation, Failure::Timeout { after })),
+        let observed = self.inner.observer.0.as_ref().map(|tell| (tell, request.method().clone()));
+        let begin = Instant::now();
+        let answer = match tokio::time::timeout(after, self.inner.client.request_text(request)).await {
+            Ok(Ok(text)) => Ok(text),
+            Ok(Err(error)) => Err(AccessError::new(operation, Failure::of(error))),
+            Err(_) => Err(AccessError::new(operation, Failure::Timeout { after })),
         };
+        if let Some((tell, method)) = observed {
+            let failure = answer.as_ref().err().map(AccessError::reason);
+            tell(&Call { method: &method, took: begin.elapsed(), failure });
+        }
+        let text = answer?;
         serde_json::from_str(&text).map_err(|error| AccessError::new(operation, Failure::unreadable(&error)))
     }
 }

@@ -37,7 +37,7 @@ mod redact;
 mod token;
 mod transport;
 
-pub use cluster::{AccessOptions, Cluster, ClusterUid, ServerVersion};
+pub use cluster::{AccessOptions, Call, CallObserver, Cluster, ClusterUid, ServerVersion};
 pub use deletion::{DeleteReport, Remaining};
 pub use drift::{Drift, drift};
 pub use endpoint::{EndpointError, tls_probe};

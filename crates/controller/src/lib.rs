@@ -36,6 +36,7 @@ pub mod connection;
 pub mod events;
 #[cfg(test)]
 mod fake_api;
+pub mod fleet_metrics;
 pub mod health;
 pub mod http;
 pub mod hub_watch;

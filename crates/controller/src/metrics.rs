@@ -1,8 +1,10 @@
 //! What the process counts about itself, as OpenMetrics.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use cluster_access::CallObserver;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -27,10 +29,46 @@ struct StreamLabel {
     stream: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    cluster: &'static str,
+    method: String,
+    /// `Succeeded`, or the reason of the failure.
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CsrLabels {
+    decision: &'static str,
+    /// Why it was refused; empty for an approval.
+    reason: &'static str,
+}
+
+/// What a cluster is to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClusterRole {
+    /// It holds the FleetConfigs. A hub or spoke that is this cluster counts here.
+    Home,
+    /// A hub elsewhere.
+    Hub,
+    /// A spoke elsewhere.
+    Spoke,
+}
+
+impl ClusterRole {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Home => "home",
+            Self::Hub => "hub",
+            Self::Spoke => "spoke",
+        }
+    }
+}
+
 /// The metrics of the process; clones count into the same ones.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    registry: Arc<Registry>,
+    registry: Arc<RwLock<Registry>>,
     passes: Family<PassLabels, Counter>,
     pass_duration: Family<KindLabel, Histogram>,
     panics: Family<KindLabel, Counter>,
@@ -39,6 +77,9 @@ pub struct Metrics {
     watch_errors: Family<StreamLabel, Counter>,
     events_dropped: Counter,
     leading: Gauge,
+    calls: Family<CallLabels, Histogram>,
+    joins: Histogram,
+    csrs: Family<CsrLabels, Counter>,
 }
 
 impl Default for Metrics {
@@ -61,8 +102,11 @@ impl Metrics {
             watch_errors: Family::default(),
             events_dropped: Counter::default(),
             leading: Gauge::default(),
+            calls: Family::new_with_constructor(call_durations),
+            joins: Histogram::new([5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]),
+            csrs: Family::default(),
         };
-        let registry = Arc::new(metrics.registered());
+        let registry = Arc::new(RwLock::new(metrics.registered()));
         Self { registry, ..metrics }
     }
 
@@ -85,7 +129,30 @@ impl Metrics {
             self.events_dropped.clone(),
         );
         registry.register("leading", "1 while this replica leads", self.leading.clone());
+        registry.register_with_unit(
+            "api_request_duration",
+            "Duration of a request to a cluster, by what the cluster is, by method and result; watches are not counted",
+            Unit::Seconds,
+            self.calls.clone(),
+        );
+        registry.register_with_unit(
+            "join_duration",
+            "From the creation of a Spoke to the first time that it is Ready",
+            Unit::Seconds,
+            self.joins.clone(),
+        );
+        registry.register(
+            "csr_decisions",
+            "Certificate requests of spokes that were approved or refused, by reason",
+            self.csrs.clone(),
+        );
         registry
+    }
+
+    /// Adds metrics that are made when they are asked for.
+    pub fn collect(&self, collector: impl Collector) {
+        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        registry.register_collector(Box::new(collector));
     }
 
     /// All metrics as OpenMetrics text.
@@ -93,7 +160,8 @@ impl Metrics {
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a string fails only if a metric does, and ours do not.
-        if let Err(error) = encode(&mut text, &self.registry) {
+        let registry = self.registry.read().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = encode(&mut text, &registry) {
             tracing::error!(%error, "cannot encode the metrics");
         }
         text
@@ -137,6 +205,32 @@ impl Metrics {
         self.events_dropped.inc();
     }
 
+    /// Counts and times the calls to a cluster in that role.
+    #[must_use]
+    pub fn calls_to(&self, role: ClusterRole) -> CallObserver {
+        let calls = self.calls.clone();
+        CallObserver::new(move |call| {
+            let result = call.failure.map_or("Succeeded", |reason| reason.as_str());
+            let labels = CallLabels { cluster: role.label(), method: call.method.to_string(), result };
+            calls.get_or_create(&labels).observe(call.took.as_secs_f64());
+        })
+    }
+
+    /// A Spoke has become Ready for the first time.
+    pub fn joined(&self, took: Duration) {
+        self.joins.observe(took.as_secs_f64());
+    }
+
+    /// A spoke's certificate request was approved.
+    pub fn csr_approved(&self) {
+        self.csrs.get_or_create(&CsrLabels { decision: "approved", reason: "" }).inc();
+    }
+
+    /// A spoke's certificate request was refused, for the reason in one word.
+    pub fn csr_refused(&self, reason: &'static str) {
+        self.csrs.get_or_create(&CsrLabels { decision: "refused", reason }).inc();
+    }
+
     /// Whether this replica leads.
     pub fn set_leading(&self, leading: bool) {
         self.leading.set(leading.into());
@@ -150,4 +244,9 @@ fn of_kind(kind: &str) -> KindLabel {
 /// From a pass that finds nothing to do to one that runs into its deadline.
 fn pass_durations() -> Histogram {
     Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 30.0, 60.0, 180.0])
+}
+
+/// From an answer out of the API server's cache to the deadline of a call.
+fn call_durations() -> Histogram {
+    Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0])
 }

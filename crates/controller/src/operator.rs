@@ -15,6 +15,7 @@ use tracing::{error, info};
 
 use crate::cache::{Cache, Watched};
 use crate::events::Events;
+use crate::fleet_metrics::FleetMetrics;
 use crate::health::Health;
 use crate::http;
 use crate::hub_watch::HubWatches;
@@ -132,6 +133,7 @@ where
 
     let own = OwnCluster::watch(client.clone(), &namespaces, &tasks, &health, &metrics);
     let (caches, queues) = (own.wakes.caches.clone(), own.wakes.queues.clone());
+    metrics.collect(FleetMetrics::of(caches.clone()));
     let on_signal = {
         let wakes = Arc::clone(&own.wakes);
         Arc::new(move |signal: &_, holders: &[ObjectRef<Hub>]| wakes.hub_cluster_changed(signal, holders))

@@ -2,6 +2,7 @@
 //! let the engines carry out, report.
 
 mod access;
+mod admission;
 mod echo;
 mod fleet;
 mod hub;
@@ -9,7 +10,7 @@ mod hub_of_spoke;
 mod report;
 mod spoke;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cluster_access::{AccessOptions, Cluster};
@@ -26,6 +27,7 @@ pub use self::hub::HubReconciler;
 pub use self::spoke::SpokeReconciler;
 
 use self::echo::Echo;
+use crate::metrics::ClusterRole;
 use crate::operator::{Reconcilers, Runtime};
 
 /// What the three reconcilers share.
@@ -38,6 +40,8 @@ pub struct Shared {
     echo: Echo,
     /// References into other namespaces that FleetConfigs have granted to their children, by UID.
     granted: Mutex<HashMap<String, SecretReference>>,
+    /// The refused certificate requests of each Spoke that were told of, by UID.
+    refused: Mutex<HashMap<String, BTreeSet<String>>>,
     /// Generations of the objects whose unreadable form has been reported, by UID.
     invalid: Mutex<HashMap<String, i64>>,
 }
@@ -83,13 +87,16 @@ pub fn reconcilers(
     user_agent: &str,
 ) -> Reconcilers<FleetReconciler, HubReconciler, SpokeReconciler> {
     let options = AccessOptions { user_agent: user_agent.to_owned(), ..AccessOptions::default() };
+    let observer = runtime.metrics.calls_to(ClusterRole::Home);
+    let at_home = AccessOptions { observer, ..options.clone() };
     let shared = Arc::new(Shared {
         runtime: runtime.clone(),
-        home: Cluster::reached_at(runtime.client.clone(), server, &options),
+        home: Cluster::reached_at(runtime.client.clone(), server, &at_home),
         options,
         hubs: Mutex::default(),
         echo: Echo::default(),
         granted: Mutex::default(),
+        refused: Mutex::default(),
         invalid: Mutex::default(),
     });
     Reconcilers {

@@ -113,6 +113,8 @@ pub struct SpokeOutcome {
     pub verdict: SpokeVerdict,
     /// When to look again although no event came.
     pub wake: Wake,
+    /// CSRs that were approved in this pass, by name.
+    pub approved_csrs: Vec<String>,
     /// CSRs that were not approved.
     pub refused_csrs: Vec<RefusedCsr>,
 }
@@ -219,7 +221,16 @@ impl SpokeJoiner {
             applied_hash: verdict.applied_hash.clone().or(progress.applied_hash),
         };
         self.memory().insert(pass.spoke.uid().unwrap_or_default(), learnt);
-        Ok(SpokeOutcome { verdict, wake: plan.wake, refused_csrs: plan.refused_csrs })
+        let approved = plan.steps.iter().take(done.steps).filter_map(|step| match step {
+            Step::ApproveCsr { name, .. } => Some(name.clone()),
+            _ => None,
+        });
+        Ok(SpokeOutcome {
+            verdict,
+            wake: plan.wake,
+            approved_csrs: approved.collect(),
+            refused_csrs: plan.refused_csrs,
+        })
     }
 
     /// Forgets what is known about a Spoke that no longer exists.
@@ -348,6 +359,7 @@ fn refusal_outcome(refusal: &Refusal, pass: &SpokePass<'_>) -> SpokeOutcome {
     SpokeOutcome {
         verdict: refused(refusal, Some(pass.cluster_name.to_owned())),
         wake: Wake::OnEvent,
+        approved_csrs: Vec::new(),
         refused_csrs: Vec::new(),
     }
 }

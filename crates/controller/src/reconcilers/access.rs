@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::PoisonError;
 
-use cluster_access::{CheckedKubeconfig, Cluster, Failure, ObjectKey};
+use cluster_access::{AccessOptions, CheckedKubeconfig, Cluster, Failure, ObjectKey};
 use fleet_plan::compose::children::is_child;
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::spoke::facts::AccessFailure;
@@ -14,6 +14,7 @@ use kube::api::ObjectMeta;
 use spoke_joiner::kubeconfig_failure;
 
 use super::Shared;
+use crate::metrics::ClusterRole;
 
 /// An open cluster and what it was opened with.
 pub(super) struct Opened {
@@ -23,8 +24,13 @@ pub(super) struct Opened {
 }
 
 impl Shared {
-    /// Opens the cluster that a kubeconfig field of an object leads to.
-    pub(super) async fn open(&self, meta: &ObjectMeta, field: &Kubeconfig) -> Result<Opened, AccessFailure> {
+    /// Opens the cluster that a kubeconfig field of an object leads to, as one in that role.
+    pub(super) async fn open(
+        &self,
+        meta: &ObjectMeta,
+        field: &Kubeconfig,
+        role: ClusterRole,
+    ) -> Result<Opened, AccessFailure> {
         let path = field.access_path().map_err(|error| AccessFailure {
             reason: Reason::InvalidSpec,
             message: format!("spec.kubeconfig: {error}"),
@@ -41,7 +47,9 @@ impl Shared {
         let revision = format!("{:016x}", hasher.finish());
         let checked =
             CheckedKubeconfig::parse(&bytes, field.context()).map_err(|error| kubeconfig_failure(&error))?;
-        let cluster = Cluster::open(&checked, &self.options).map_err(|error| {
+        let observer = self.runtime.metrics.calls_to(role);
+        let options = AccessOptions { observer, ..self.options.clone() };
+        let cluster = Cluster::open(&checked, &options).map_err(|error| {
             AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig: {error}"))
         })?;
         Ok(Opened { cluster, revision })

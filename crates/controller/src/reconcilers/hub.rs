@@ -24,6 +24,7 @@ use super::report::{Told, recheck};
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::{HubConnection, HubView};
+use crate::metrics::ClusterRole;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// How long a new Hub may have no status while the watch of its cluster begins.
@@ -92,7 +93,8 @@ impl HubReconciler {
     /// Opens the Hub's cluster, or takes the open one if nothing about it changed.
     async fn open(&self, hub: &Hub, now: Timestamp) -> Result<(Arc<OpenHub>, Arc<HubView>), AccessFailure> {
         let key = ObjectRef::from_obj(hub);
-        let Opened { cluster, revision } = self.shared.open(&hub.metadata, &hub.spec.kubeconfig).await?;
+        let Opened { cluster, revision } =
+            self.shared.open(&hub.metadata, &hub.spec.kubeconfig, ClusterRole::Hub).await?;
         let known = self.shared.open_hub(&key).filter(|open| open.revision == revision);
         let open = match known {
             Some(open) => open,

@@ -184,6 +184,7 @@ impl Shared {
         if let Some(uid) = object.uid() {
             self.echo.forget(&uid);
             self.granted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         }
         Ok(())
     }

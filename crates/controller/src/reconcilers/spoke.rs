@@ -1,6 +1,7 @@
 //! A Spoke: read what its hub knows of it, join or detach it, report.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use fleet_plan::conditions::{Draft, merge, overlay};
 use fleet_plan::endpoint::EndpointFacts;
@@ -12,8 +13,10 @@ use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::removal::LeavingHub;
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
+use fleetconfig_api::condition::{Condition, ConditionStatus};
 use fleetconfig_api::v1beta1::{Spoke, SpokeStatus};
 use fleetconfig_api::{Reason, condition, names};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
@@ -26,6 +29,7 @@ use super::hub::next;
 use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
 use super::report::{Told, recheck};
 use crate::hub_watch::HubView;
+use crate::metrics::ClusterRole;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// Reconciles Spokes.
@@ -122,15 +126,13 @@ impl SpokeReconciler {
         let spoke_pass =
             SpokePass { spoke, hub, cluster_name: &name, values, hub_values, lives, now: pass.now };
         let open = async || {
-            let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
+            let field = &spoke.spec.kubeconfig;
+            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke).await?;
             Ok(opened.cluster)
         };
         match known.open.joiner.join(&spoke_pass, &ready, open).await {
             Ok(outcome) => {
-                for csr in &outcome.refused_csrs {
-                    let message = format!("CertificateSigningRequest {}: {}", csr.name, csr.message);
-                    self.shared.event(spoke, true, Reason::CsrRefused, &message);
-                }
+                self.shared.tell_of_csrs(spoke, &outcome.approved_csrs, &outcome.refused_csrs);
                 let failing =
                     outcome.verdict.conditions.iter().find(|draft| {
                         draft.kind == condition::KLUSTERLET_SYNCED && !draft.holds && draft.wanted
@@ -245,7 +247,8 @@ impl SpokeReconciler {
             SpokePass { spoke, hub, cluster_name: name, values, hub_values, lives, now: pass.now };
         let looked_at = OnceLock::new();
         let open = async || {
-            let opened = self.shared.open(&spoke.metadata, &spoke.spec.kubeconfig).await?;
+            let field = &spoke.spec.kubeconfig;
+            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke).await?;
             Ok(looked_at.get_or_init(|| opened.cluster).clone())
         };
         match known.open.joiner.detach(&spoke_pass, Some(leaving), open).await {
@@ -309,6 +312,9 @@ impl SpokeReconciler {
         let told = self.shared.tell(spoke, spoke.status.as_ref(), &new, pass).await?;
         if told == Told::Written {
             self.shared.announce(spoke, &old.conditions, &verdict.conditions);
+            if is_ready(&new.conditions) && joins_now(&old.conditions) {
+                self.shared.runtime.metrics.joined(age(spoke, pass.now));
+            }
         }
         match error {
             Some(error) => Err(error),
@@ -336,6 +342,23 @@ impl SpokeReconciler {
         };
         self.shared.write_status(spoke, spoke.status.as_ref(), &new).await
     }
+}
+
+fn is_ready(conditions: &[Condition]) -> bool {
+    conditions.iter().any(|held| held.type_ == condition::READY && held.status == ConditionStatus::True)
+}
+
+/// Whether a Spoke that is Ready now was on its way to be so for the first time.
+fn joins_now(before: &[Condition]) -> bool {
+    let ready = before.iter().find(|held| held.type_ == condition::READY);
+    let on_its_way = [Reason::Joining, Reason::WaitingForCsr, Reason::WaitingForAvailable];
+    ready.and_then(Condition::known_reason).is_some_and(|reason| on_its_way.contains(&reason))
+}
+
+/// How long ago it was created.
+fn age(spoke: &Spoke, now: Timestamp) -> Duration {
+    let created = spoke.metadata.creation_timestamp.as_ref().map_or(now, |time| time.0);
+    Duration::try_from(now.duration_since(created)).unwrap_or_default()
 }
 
 fn resolved(spoke: &Spoke) -> Option<&str> {
