@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::error::{AccessError, Failure};
 use crate::kubeconfig::CheckedKubeconfig;
+use crate::tenure::Tenure;
 
 /// A call that has ended.
 #[derive(Clone, Debug)]
@@ -58,6 +59,8 @@ pub struct AccessOptions {
     pub connect_timeout: Duration,
     /// Who is told of every call, to count and to time them.
     pub observer: CallObserver,
+    /// Until when calls may be made.
+    pub tenure: Tenure,
 }
 
 impl Default for AccessOptions {
@@ -67,6 +70,7 @@ impl Default for AccessOptions {
             request_timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
             observer: CallObserver::default(),
+            tenure: Tenure::unlimited(),
         }
     }
 }
@@ -116,6 +120,7 @@ struct Inner {
     client: Client,
     timeout: Duration,
     observer: CallObserver,
+    tenure: Tenure,
     server: Option<String>,
     uid: OnceCell<ClusterUid>,
 }
@@ -154,6 +159,7 @@ impl Cluster {
             client,
             timeout: options.request_timeout,
             observer: options.observer.clone(),
+            tenure: options.tenure.clone(),
             server,
             uid: OnceCell::new(),
         };
@@ -243,9 +249,16 @@ impl Cluster {
         let after = self.inner.timeout;
         let observed = self.inner.observer.0.as_ref().map(|tell| (tell, request.method().clone()));
         let begin = Instant::now();
-        let answer = match tokio::time::timeout(after, self.inner.client.request_text(request)).await {
+        let deadline = begin + after;
+        let tenure = self.inner.tenure.until().filter(|until| *until < deadline);
+        if tenure.is_some_and(|until| until <= begin) {
+            return Err(AccessError::new(operation, Failure::TenureOver));
+        }
+        let answer = self.inner.client.request_text(request);
+        let answer = match tokio::time::timeout_at(tenure.unwrap_or(deadline), answer).await {
             Ok(Ok(text)) => Ok(text),
             Ok(Err(error)) => Err(AccessError::new(operation, Failure::of(error))),
+            Err(_) if tenure.is_some() => Err(AccessError::new(operation, Failure::TenureOver)),
             Err(_) => Err(AccessError::new(operation, Failure::Timeout { after })),
         };
         if let Some((tell, method)) = observed {

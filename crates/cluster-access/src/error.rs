@@ -115,6 +115,9 @@ pub enum Failure {
         /// The deadline that passed.
         after: Duration,
     },
+    /// This process may not call clusters any more: another replica may be at work.
+    #[error("this replica does not lead any more")]
+    TenureOver,
     /// Other field managers own fields that we would change, and we do not take them by force.
     #[error("{} set by {}", .fields.join(", "), .managers.join(", "))]
     Conflict {
@@ -199,6 +202,7 @@ impl Failure {
         match self {
             Self::Unreachable { .. }
             | Self::Timeout { .. }
+            | Self::TenureOver
             | Self::Stale { .. }
             | Self::AlreadyExists
             | Self::NotFound { .. }
@@ -227,7 +231,7 @@ impl Failure {
             Self::Tls { .. } => Reason::ClusterCertificateInvalid,
             Self::Unauthorized { .. } => Reason::CredentialsRejected,
             Self::Forbidden { .. } | Self::Denied { .. } => Reason::PermissionDenied,
-            Self::Timeout { .. } => Reason::RequestTimeout,
+            Self::Timeout { .. } | Self::TenureOver => Reason::RequestTimeout,
             Self::Conflict { .. } => Reason::ForeignManagerConflict,
             Self::WebhookUnavailable { .. } => Reason::WebhooksNotReady,
             Self::Unusable { .. } => Reason::KubeconfigInvalid,

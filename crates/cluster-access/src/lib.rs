@@ -34,6 +34,7 @@ mod ledger;
 mod objects;
 mod quantity;
 mod redact;
+mod tenure;
 mod token;
 mod transport;
 
@@ -50,4 +51,5 @@ pub use kube::api::PropagationPolicy;
 pub use kubeconfig::{CheckedKubeconfig, KubeconfigError, KubeconfigPolicy};
 pub use ledger::{Ledger, SetDigest};
 pub use objects::{Deleted, Force};
+pub use tenure::Tenure;
 pub use token::{MintedToken, NoRandomness};

@@ -13,6 +13,7 @@ mod decide;
 
 use std::time::Duration;
 
+use cluster_access::Tenure;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::Api;
 use kube::api::PostParams;
@@ -58,6 +59,8 @@ pub struct Candidate {
     pub identity: String,
     /// The times of the election; the same for all candidates.
     pub timing: Timing,
+    /// Until when this process may call clusters; extended by every renewal.
+    pub tenure: Tenure,
 }
 
 impl Candidate {
@@ -122,6 +125,7 @@ impl Office {
         match timeout_at(latest, self.look_and_write()).await {
             Ok(Ok(Step::Mine)) => {
                 self.renewed = Some(sent);
+                self.candidate.tenure.extend(sent + timing.give_up);
                 if set(leadership, Leadership::Leader) {
                     info!(identity = self.candidate.identity, "leading");
                 }
@@ -161,7 +165,7 @@ impl Office {
     }
 
     async fn look_and_write(&mut self) -> Result<Step, kube::Error> {
-        let Candidate { leases, name, identity, timing } = &self.candidate;
+        let Candidate { leases, name, identity, timing, .. } = &self.candidate;
         if !self.fresh {
             let lease = leases.get_opt(name).await?;
             self.observed.see(lease, Instant::now());
@@ -187,7 +191,7 @@ impl Office {
     /// Gives the lease back so that another replica need not wait. Best
     /// effort: if it fails, the lease runs out.
     async fn give_back(&mut self) {
-        let Candidate { leases, name, identity, timing } = &self.candidate;
+        let Candidate { leases, name, identity, timing, .. } = &self.candidate;
         let give_back = async {
             let lease = leases.get_opt(name).await?;
             self.observed.see(lease, Instant::now());

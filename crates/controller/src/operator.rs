@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 
+use cluster_access::Tenure;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use kube::runtime::reflector::ObjectRef;
@@ -72,6 +73,8 @@ pub struct Runtime {
     pub events: Events,
     /// To count.
     pub metrics: Metrics,
+    /// Until when clusters may be called.
+    pub tenure: Tenure,
 }
 
 /// What reconciles the three kinds.
@@ -140,6 +143,7 @@ where
     };
     let (events, publisher) = Events::new(client.clone(), identity.clone(), metrics.clone());
     let publisher = tokio::spawn(publisher.run(helpers.clone()));
+    let tenure = if election.is_some() { Tenure::not_begun() } else { Tenure::unlimited() };
     let reconcilers = reconcilers(&Runtime {
         client: client.clone(),
         caches: caches.clone(),
@@ -148,6 +152,7 @@ where
         hub_watches: HubWatches::new(on_signal, tasks.clone(), health.clone(), metrics.clone()),
         events,
         metrics: metrics.clone(),
+        tenure: tenure.clone(),
     });
 
     let (office, leadership) = watch::channel(Leadership::Unknown);
@@ -171,6 +176,7 @@ where
         name: lease,
         identity,
         timing,
+        tenure,
     });
     let ended = tokio::select! {
         ended = while_leading(candidate, office, work) => ended.map_err(OperatorError::from),

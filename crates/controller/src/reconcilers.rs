@@ -86,7 +86,11 @@ pub fn reconcilers(
     server: &str,
     user_agent: &str,
 ) -> Reconcilers<FleetReconciler, HubReconciler, SpokeReconciler> {
-    let options = AccessOptions { user_agent: user_agent.to_owned(), ..AccessOptions::default() };
+    let options = AccessOptions {
+        user_agent: user_agent.to_owned(),
+        tenure: runtime.tenure.clone(),
+        ..AccessOptions::default()
+    };
     let observer = runtime.metrics.calls_to(ClusterRole::Home);
     let at_home = AccessOptions { observer, ..options.clone() };
     let shared = Arc::new(Shared {

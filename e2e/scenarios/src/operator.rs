@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bed::{Bed, Cluster};
+
+use crate::fixtures::NAMESPACE;
 
 /// User agent of the operator's requests, to tell them apart in the audit log.
 pub(crate) const USER_AGENT: &str = "fleetconfig-controller/under-test";
+
+/// User agent of replicas, before a slash and their name.
+pub(crate) const REPLICA_AGENT: &str = "fleetconfig-replica";
 
 /// A running operator. It is killed when dropped.
 pub(crate) struct Operator {
@@ -17,25 +22,53 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// Starts the operator against a cluster.
-    pub(crate) async fn start(bed: &Bed, home: &Cluster, release: bool) -> Result<Self> {
+    /// Starts the operator against a cluster, as the only one.
+    pub(crate) fn start(bed: &Bed, home: &Cluster, release: bool) -> Result<Self> {
+        let kubeconfig = kubeconfig(home)?;
+        let options = ["--leader-election=false", "--user-agent", USER_AGENT];
+        Self::spawn(bed, "operator", &kubeconfig, &program(release)?, &options)
+    }
+
+    /// Starts one of several replicas, by its name, which is its identity too. Its kubeconfig names
+    /// `server`, if given, instead of the cluster's address.
+    pub(crate) fn replica(bed: &Bed, home: &Cluster, name: &str, server: Option<&str>) -> Result<Self> {
+        let direct = kubeconfig(home)?;
+        let kubeconfig = server.map_or(direct.clone(), |server| direct.replace(&home.server(), server));
+        let agent = format!("{REPLICA_AGENT}/{name}");
+        let options = ["--identity", name, "--lease-namespace", NAMESPACE, "--user-agent", agent.as_str()];
+        Self::spawn(bed, &format!("replica-{name}"), &kubeconfig, &program(false)?, &options)
+    }
+
+    fn spawn(bed: &Bed, name: &str, kubeconfig: &str, program: &Path, options: &[&str]) -> Result<Self> {
         let directory = bed.directory().path().to_path_buf();
-        let kubeconfig = directory.join("operator.kubeconfig");
-        let identity = home.identity("fleetconfig-controller", Some("system:masters"))?;
-        std::fs::write(&kubeconfig, identity.kubeconfig())
-            .with_context(|| format!("writing {}", kubeconfig.display()))?;
-        let log = directory.join("operator.log");
+        let file = directory.join(format!("{name}.kubeconfig"));
+        std::fs::write(&file, kubeconfig).with_context(|| format!("writing {}", file.display()))?;
+        let log = directory.join(format!("{name}.log"));
         let output = std::fs::OpenOptions::new().create(true).append(true).open(&log)?;
-        let child = Command::new(program(release)?)
+        let child = Command::new(program)
             .arg("--kubeconfig")
-            .arg(&kubeconfig)
-            .args(["--leader-election=false", "--http-address=127.0.0.1:0", "--user-agent", USER_AGENT])
+            .arg(&file)
+            .arg("--http-address=127.0.0.1:0")
+            .args(options)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
             .spawn()
             .context("starting the operator")?;
         Ok(Self { child, log })
+    }
+
+    /// Sends the process a signal, by the name that `kill` knows.
+    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        ensure!(sent.context("starting `kill`")?.success(), "{signal} could not be sent to the operator");
+        Ok(())
+    }
+
+    /// Whether the process has ended by itself, and how.
+    pub(crate) fn ended(&mut self) -> Result<Option<std::process::ExitStatus>> {
+        Ok(self.child.try_wait()?)
     }
 
     /// Kills the operator without warning.
@@ -47,8 +80,7 @@ impl Operator {
 
     /// Asks the operator to end, and waits until it has.
     pub(crate) fn stop(&mut self) -> Result<()> {
-        let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().context("asking the operator to end")?;
+        self.signal("TERM")?;
         let end = std::time::Instant::now() + Duration::from_secs(35);
         while std::time::Instant::now() < end {
             if self.child.try_wait()?.is_some() {
@@ -87,6 +119,11 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A kubeconfig for the operator.
+fn kubeconfig(home: &Cluster) -> Result<String> {
+    Ok(home.identity("fleetconfig-controller", Some("system:masters"))?.kubeconfig())
 }
 
 /// The operator's binary: beside our own, or the optimised one.

@@ -9,7 +9,9 @@ pub(crate) mod install;
 pub(crate) mod killed;
 pub(crate) mod leak;
 pub(crate) mod phases;
+mod relay;
 pub(crate) mod remote_hub;
+pub(crate) mod replicas;
 pub(crate) mod walks;
 
 use anyhow::{Context, Result};

@@ -95,7 +95,7 @@ impl World {
 
     /// Starts the operator.
     pub(crate) async fn start_operator(&mut self) -> Result<()> {
-        self.operator = Some(Operator::start(&self.bed, self.bed.cluster("hub")?, self.release).await?);
+        self.operator = Some(Operator::start(&self.bed, self.bed.cluster("hub")?, self.release)?);
         Ok(())
     }
 

@@ -41,6 +41,7 @@ impl Server {
             name: "l".into(),
             identity: identity.into(),
             timing: Timing::default(),
+            tenure: Tenure::not_begun(),
         }
     }
 
@@ -241,4 +242,26 @@ async fn one_request_that_hangs_does_not_cost_the_lead() {
     server.0.lock().unwrap().hanging = 3;
     let lost = leader.task.await.unwrap();
     assert!(matches!(lost, Err(LeadershipLost::NotRenewed(_))), "{lost:?}");
+}
+
+/// A process that stands still does not notice when its time is up; the tenure holds by itself.
+#[tokio::test(start_paused = true)]
+async fn the_tenure_ends_before_anybody_else_may_lead_although_nothing_runs_here() {
+    let server = Server::default();
+    let candidate = server.candidate("a");
+    let (tenure, timing) = (candidate.tenure.clone(), candidate.timing);
+    let may_call = || tenure.until().is_none_or(|until| Instant::now() < until);
+    assert!(!may_call(), "nothing may be called before the election");
+    let (office, mut leadership) = watch::channel(Leadership::Unknown);
+    let term = tokio::spawn(candidate.run(office, CancellationToken::new()));
+    leadership.wait_for(|state| *state == Leadership::Leader).await.unwrap();
+    assert!(may_call());
+    run_for(timing.lease * 10).await;
+    assert!(may_call(), "every renewal extends it");
+    // From here on this process stands still.
+    term.abort();
+    let renewed = server.0.lock().unwrap().last_write.unwrap();
+    tokio::time::sleep_until(renewed + timing.lease - SECOND).await;
+    assert!(!may_call());
+    assert!(tenure.until().unwrap() <= renewed + timing.give_up);
 }
