@@ -154,7 +154,7 @@
 {{- $cleanup = omit $cleanup "purgeKlusterletOperator" }}
 {{- if eq .mode "FleetConfig" }}
 {{- if kindIs "bool" $purge }}{{ $_ := set $klusterlet "purgeOperator" $purge }}{{ end }}
-{{- if not $klusterlet.source }}{{ $_ := set $klusterlet "source" $fleet.source }}{{ end }}
+{{- if not $klusterlet.source }}{{ $_ := set $klusterlet "source" (default $fleet.source $fleet.hub.clusterManager.source) }}{{ end }}
 {{- else if kindIs "bool" $purge }}{{ $_ := set $cleanup "purgeKlusterletOperator" $purge }}
 {{- end }}
 {{- with $cleanup }}{{ $_ := set $out "cleanupConfig" . }}{{ end }}
