@@ -4,7 +4,8 @@ use std::{io::Write, os::unix::process::CommandExt, path::Path};
 
 use anyhow::{Context, Result, bail};
 use bed::{
-    Bed, BedDirectory, BedOptions, Component, Image, binaries::Binaries, chart_tools::ChartTools, namespaces::is_in_user_namespace,
+    Bed, BedDirectory, BedOptions, Component, Image, binaries::Binaries, chart_tools::ChartTools,
+    namespaces::is_in_user_namespace,
 };
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};

@@ -12,7 +12,8 @@ use super::render::Helm;
 use crate::codegen::Written;
 use crate::process;
 
-const HEADER: &str = "# The operator without its CRDs. Written by `cargo xtask chart --update` from the Helm chart.\n";
+const HEADER: &str =
+    "# The operator without its CRDs. Written by `cargo xtask chart --update` from the Helm chart.\n";
 
 /// Compares everything, or writes what is written.
 pub(super) fn check(tools: &Tools, helm: &Helm, written: &Written) -> Result<()> {
@@ -79,16 +80,17 @@ impl Kustomize {
         let directory = process::target().join("xtask-kustomize");
         fs::create_dir_all(&directory).context("making a directory for kustomize")?;
         fs::write(directory.join("all.yaml"), text).context("writing for kustomize")?;
-        fs::write(directory.join("kustomization.yaml"), "resources: [all.yaml]\nsortOptions: {order: legacy}\n")
-            .context("writing for kustomize")?;
+        fs::write(
+            directory.join("kustomization.yaml"),
+            "resources: [all.yaml]\nsortOptions: {order: legacy}\n",
+        )
+        .context("writing for kustomize")?;
         self.build(&directory)
     }
 }
 
 fn first_difference(built: &str, expected: &str) -> String {
     let at = built.lines().zip(expected.lines()).take_while(|(one, other)| one == other).count();
-    let around = |text: &str| {
-        text.lines().skip(at.saturating_sub(6)).take(14).collect::<Vec<_>>().join("\n")
-    };
+    let around = |text: &str| text.lines().skip(at.saturating_sub(6)).take(14).collect::<Vec<_>>().join("\n");
     format!("kustomize:\n{}\nchart:\n{}", around(built), around(expected))
 }

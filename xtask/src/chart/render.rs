@@ -117,7 +117,10 @@ mod tests {
         assert_eq!(difference(BASE, BASE), same);
         let other = BASE.replace("spec: 1", "spec: 2").replace("name: b", "name: c");
         let text = difference(BASE, &other);
-        assert!(text.contains("# Without: Node b\n") && text.contains("spec: 2") && text.contains("name: c"), "{text}");
+        assert!(
+            text.contains("# Without: Node b\n") && text.contains("spec: 2") && text.contains("name: c"),
+            "{text}"
+        );
         assert!(!text.contains("spec: 1"), "{text}");
     }
 }

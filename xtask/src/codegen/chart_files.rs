@@ -92,8 +92,12 @@ mod tests {
     #[test]
     fn values_become_rows_with_their_whole_path() {
         let values = "# @section One\n\na:\n  # -- First,\n  # in two lines.\n  b: 1\n  # not described\n  c:\n    # -- Deep.\n    d: {}\n# -- Block.\ne:\n  f: g\n  h: [i]\n# -- List.\nj:\n  - k: l\n";
-        let rows: Vec<String> =
-            tables(values).unwrap().lines().filter(|line| line.starts_with("| `")).map(str::to_owned).collect();
+        let rows: Vec<String> = tables(values)
+            .unwrap()
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(str::to_owned)
+            .collect();
         assert_eq!(
             rows,
             [

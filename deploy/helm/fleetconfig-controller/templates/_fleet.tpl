@@ -22,6 +22,19 @@
 {{- end }}
 {{- end }}
 
+{{/* Name of the FleetConfig's hub. It cannot be changed, and a FleetConfig of 2025 has named none, so
+     that its hub is called like itself. */}}
+{{- define "fleetconfig.hubName" -}}
+{{- $fleet := .Values.fleetConfig }}
+{{- $name := $fleet.hub.name }}
+{{- if .Capabilities.APIVersions.Has "fleetconfig.open-cluster-management.io/v1alpha1/FleetConfig" }}
+{{- with lookup "fleetconfig.open-cluster-management.io/v1alpha1" "FleetConfig" .Release.Namespace $fleet.name }}
+{{- $name = default .metadata.name .spec.hub.name }}
+{{- end }}
+{{- end }}
+{{- $name }}
+{{- end }}
+
 {{/* A mapping without what says nothing: empty texts, lists and mappings. As JSON. */}}
 {{- define "fleetconfig.compact" -}}
 {{- $out := dict }}
@@ -187,7 +200,7 @@
 {{- $spokes = append $spokes (set (include "fleetconfig.spoke" (dict "root" $root "mode" $mode "spoke" .) | fromJson) "name" .name) }}
 {{- end }}
 {{- $spec := include "fleetconfig.common" . | fromJson }}
-{{- $_ := set $spec "hub" (set (include "fleetconfig.hub" (dict "root" . "mode" $mode) | fromJson) "name" $fleet.hub.name) }}
+{{- $_ := set $spec "hub" (set (include "fleetconfig.hub" (dict "root" . "mode" $mode) | fromJson) "name" (include "fleetconfig.hubName" .)) }}
 {{- $_ := set $spec "spokes" $spokes }}
 {{- $items = append $items (dict "apiVersion" (printf "%s/v1alpha1" $group) "kind" "FleetConfig" "metadata" (include "fleetconfig.metadata" (dict "root" . "name" $fleet.name) | fromJson) "spec" $spec) }}
 {{- else if eq $mode "HubAndSpokes" }}
