@@ -193,11 +193,14 @@
 {{- $group := "fleetconfig.open-cluster-management.io" }}
 {{- if eq $mode "FleetConfig" }}
 {{- $spokes := list }}
-{{- range $fleet.spokes }}
-{{- $hub := .hubRef | default dict }}
-{{- if ne (default $fleet.hub.name $hub.name) $fleet.hub.name }}{{ fail (printf "fleetConfig.spokes, entry %q: hubRef.name is %q, but the FleetConfig has one hub, %q; remove hubRef, or set fleetConfig.kind: HubAndSpokes" .name $hub.name $fleet.hub.name) }}{{ end }}
-{{- if ne (default $namespace $hub.namespace) $namespace }}{{ fail (printf "fleetConfig.spokes, entry %q: hubRef.namespace is %q; the hub is in the namespace of the release, %q, as it is with upstream's chart, which ignores this value: remove it" .name $hub.namespace $namespace) }}{{ end }}
-{{- $spokes = append $spokes (set (include "fleetconfig.spoke" (dict "root" $root "mode" $mode "spoke" .) | fromJson) "name" .name) }}
+{{- range $entry := $fleet.spokes }}
+{{- $hub := $entry.hubRef | default dict }}
+{{- if ne (default $fleet.hub.name $hub.name) $fleet.hub.name }}{{ fail (printf "fleetConfig.spokes, entry %q: hubRef.name is %q, but the FleetConfig has one hub, %q; remove hubRef, or set fleetConfig.kind: HubAndSpokes" $entry.name $hub.name $fleet.hub.name) }}{{ end }}
+{{- if ne (default $namespace $hub.namespace) $namespace }}{{ fail (printf "fleetConfig.spokes, entry %q: hubRef.namespace is %q; the hub is in the namespace of the release, %q, as it is with upstream's chart, which ignores this value: remove it" $entry.name $hub.namespace $namespace) }}{{ end }}
+{{- range $only := list "timeout" "logVerbosity" "managedClusterName" }}
+{{- if hasKey $entry $only }}{{ fail (printf "fleetConfig.spokes, entry %q: %s is a field of a Spoke, and an entry of a FleetConfig has none; remove it, or set fleetConfig.kind: HubAndSpokes" $entry.name $only) }}{{ end }}
+{{- end }}
+{{- $spokes = append $spokes (set (include "fleetconfig.spoke" (dict "root" $root "mode" $mode "spoke" $entry) | fromJson) "name" $entry.name) }}
 {{- end }}
 {{- $spec := include "fleetconfig.common" . | fromJson }}
 {{- $_ := set $spec "hub" (set (include "fleetconfig.hub" (dict "root" . "mode" $mode) | fromJson) "name" (include "fleetconfig.hubName" .)) }}
