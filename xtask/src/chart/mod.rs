@@ -65,7 +65,8 @@ impl Chart {
         for file in yaml_files(&tests, ".values.yaml")? {
             helm.lint(&[&file])?;
             let rendered = helm.template(&[&file], &[])?;
-            written.put(&golden(&file)?, &difference(&defaults, &rendered))?;
+            let notes = helm.notes(&[&file])?;
+            written.put(&golden(&file)?, &format!("{}{notes}", difference(&defaults, &rendered)))?;
         }
         let refused = yaml_files(&tests.join("refused"), ".yaml")?;
         let failures: Vec<String> = refused
@@ -87,7 +88,7 @@ impl Chart {
     fn defaults(&self, helm: &Helm, written: &Written, tests: &Path) -> Result<String> {
         helm.lint(&[])?;
         let rendered = helm.template(&[], &[])?;
-        written.put(&tests.join("defaults.golden.yaml"), &rendered)?;
+        written.put(&tests.join("defaults.golden.yaml"), &format!("{rendered}{}", helm.notes(&[])?))?;
         Ok(rendered)
     }
 }

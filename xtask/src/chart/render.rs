@@ -55,6 +55,16 @@ impl Helm {
         command
     }
 
+    /// What an install would tell its user, as comments.
+    pub(super) fn notes(&self, values: &[&Path]) -> Result<String> {
+        let mut command = self.command("install", values);
+        command.args(["--namespace", NAMESPACE, "--dry-run=client", RELEASE, CHART]);
+        let told = process::output(&mut command)?;
+        let (_, notes) = told.split_once("\nNOTES:\n").context("helm install told no notes")?;
+        let lines = notes.trim_end().lines().map(|line| format!("# {line}").trim_end().to_owned());
+        Ok(format!("# Notes:\n{}\n", lines.collect::<Vec<_>>().join("\n")))
+    }
+
     /// What Helm says against these values; `None` if it takes them.
     pub(super) fn refusal_of(&self, values: &Path) -> Result<Option<String>> {
         let output = self.templating(&[values], &[]).output().context("starting helm")?;
