@@ -14,7 +14,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::codegen::Written;
-use crate::{fleet, process};
+use crate::passed::Step;
+use crate::{fleet, prerequisites, process};
 use render::{Helm, difference};
 
 /// Options of `chart`.
@@ -33,16 +34,19 @@ pub(crate) struct Tools {
 impl Tools {
     /// Ready ones, if there are; else the bed is asked, which builds them if need be.
     fn ready() -> Result<Self> {
-        let ready = std::env::var_os("FLEETCONFIG_BED_BINARIES")
-            .map(|directory| Self { directory: directory.into() });
-        if let Some(tools) =
-            ready.filter(|tools| ["helm", "kustomize"].iter().all(|name| tools.program(name).is_file()))
-        {
+        if let Some(tools) = Self::given() {
             return Ok(tools);
         }
+        prerequisites::for_chart_tools()?;
         fleet::bed_programs()?;
         let printed = process::output(fleet::bed_command().arg("chart-tools"))?;
         Ok(Self { directory: PathBuf::from(printed.trim()) })
+    }
+
+    /// Those in the directory of ready programs, if it has both.
+    fn given() -> Option<Self> {
+        let tools = Self { directory: std::env::var_os("FLEETCONFIG_BED_BINARIES")?.into() };
+        ["helm", "kustomize"].iter().all(|name| tools.program(name).is_file()).then_some(tools)
     }
 
     pub(crate) fn program(&self, name: &str) -> PathBuf {
@@ -51,9 +55,18 @@ impl Tools {
 }
 
 impl Chart {
-    /// What the gate runs.
-    pub(crate) fn compare_only() -> Self {
-        Self { update: false }
+    /// What the gate runs, unless it has passed before. Without Go it cannot be done, which is said
+    /// and, on CI, an error.
+    pub(crate) fn gate(step: &Step) -> Result<()> {
+        let possible = Tools::given().map_or_else(prerequisites::for_chart_tools, |_| Ok(()));
+        match possible {
+            Err(missing) if std::env::var_os("CI").is_none() => {
+                eprintln!("the Helm chart is not checked: {missing}");
+                Ok(())
+            }
+            Err(missing) => Err(missing),
+            Ok(()) => step.once(|| Self { update: false }.run()),
+        }
     }
 
     pub(crate) fn run(&self) -> Result<()> {
