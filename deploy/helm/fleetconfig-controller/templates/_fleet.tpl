@@ -176,11 +176,12 @@
 {{- end }}
 
 {{/* Metadata of an object of the fleet. With the marks of a release, so that upstream's chart could
-     take it back. A dict with "root" and "name". */}}
+     take it back, and without the label app.kubernetes.io/instance: Argo CD may know its own objects by
+     that, and prunes those that it does not render. A dict with "root" and "name". */}}
 {{- define "fleetconfig.metadata" -}}
 {{- toJson (dict "name" .name "namespace" .root.Release.Namespace
-  "labels" (dict "app.kubernetes.io/managed-by" "Helm" "app.kubernetes.io/instance" .root.Release.Name "app.kubernetes.io/part-of" .root.Chart.Name)
-  "annotations" (dict "helm.sh/resource-policy" "keep" "meta.helm.sh/release-name" .root.Release.Name "meta.helm.sh/release-namespace" .root.Release.Namespace)) }}
+  "labels" (dict "app.kubernetes.io/managed-by" "Helm" "app.kubernetes.io/part-of" .root.Chart.Name)
+  "annotations" (dict "argocd.argoproj.io/sync-options" "Prune=false,Delete=false" "helm.sh/resource-policy" "keep" "meta.helm.sh/release-name" .root.Release.Name "meta.helm.sh/release-namespace" .root.Release.Namespace)) }}
 {{- end }}
 
 {{/* All objects of the fleet, as a JSON list. */}}
