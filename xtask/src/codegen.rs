@@ -1,6 +1,13 @@
-//! Generated files: the CRDs under crds/, written by the crates that define the kinds.
+//! Generated files: the CRDs under crds/, written by the crates that define the kinds, and what the
+//! chart has from elsewhere.
 
-use anyhow::Result;
+mod chart_files;
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{prerequisites, process};
@@ -20,6 +27,9 @@ impl Codegen {
     }
 
     pub(crate) fn run(&self) -> Result<()> {
+        let written = Written::new(!self.check, "cargo xtask codegen");
+        chart_files::generate(&written)?;
+        written.end()?;
         prerequisites::for_builds()?;
         let mut command = process::cargo();
         command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "generated"]);
@@ -27,5 +37,50 @@ impl Codegen {
             command.env("UPDATE_CRDS", "1");
         }
         process::run(&mut command)
+    }
+}
+
+/// Files that are written, or compared with what would be.
+pub(crate) struct Written {
+    update: bool,
+    /// The command that writes them.
+    command: &'static str,
+    different: RefCell<Vec<String>>,
+}
+
+impl Written {
+    pub(crate) fn new(update: bool, command: &'static str) -> Self {
+        Self { update, command, different: RefCell::default() }
+    }
+
+    /// Writes a file, or remembers that it differs.
+    pub(crate) fn put(&self, path: &Path, content: &str) -> Result<()> {
+        let present = fs::read_to_string(path).ok();
+        if present.as_deref() == Some(content) {
+            return Ok(());
+        }
+        if self.update {
+            return fs::write(path, content).with_context(|| format!("writing {}", path.display()));
+        }
+        let shown = path.strip_prefix(process::root()).unwrap_or(path).display().to_string();
+        let present = present.unwrap_or_default();
+        let at = present.lines().zip(content.lines()).take_while(|(old, new)| old == new).count();
+        let line = |text: &str| text.lines().nth(at).unwrap_or("(its end)").to_owned();
+        let first = format!("  line {}\n  -{}\n  +{}", at + 1, line(&present), line(content));
+        self.different.borrow_mut().push(format!("{shown}\n{first}"));
+        Ok(())
+    }
+
+    /// Fails when a file differed.
+    pub(crate) fn end(self) -> Result<()> {
+        let different = self.different.into_inner();
+        if different.is_empty() {
+            return Ok(());
+        }
+        bail!(
+            "these files are not what would be written; look at the difference after `{}`:\n{}",
+            self.command,
+            different.join("\n")
+        )
     }
 }

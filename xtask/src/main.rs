@@ -6,6 +6,7 @@
     reason = "xtask is a command line tool whose work is to start other programs"
 )]
 
+mod chart;
 mod codegen;
 mod conformance;
 mod fleet;
@@ -50,9 +51,13 @@ enum Command {
     /// The generated CRDs are compared with the types, and those of OCM's kinds with OCM's Go module,
     /// whose differences are printed.
     Lint(lint::Lint),
-    /// Write everything that is generated: the CRDs under crds/.
+    /// Write everything that is generated: the CRDs under crds/, the chart's tables and copies.
     Codegen(codegen::Codegen),
-    /// The test bed by itself: `bed up | status | logs | exec | down | binaries`.
+    /// Check the Helm chart and the kustomize tree with the real programs, without a cluster.
+    ///
+    /// Helm and kustomize are built from Go modules when the cache lacks them, which takes minutes.
+    Chart(chart::Chart),
+    /// The test bed by itself: `bed up | status | logs | exec | down | binaries | chart-tools`.
     #[command(disable_help_flag = true)]
     Bed {
         /// A command of the bed and its options; `bed --help` and `bed COMMAND --help` list them.
@@ -86,6 +91,7 @@ fn run() -> Result<()> {
         Command::Test(test) => test.run(),
         Command::Lint(lint) => lint.run(),
         Command::Codegen(codegen) => codegen.run(),
+        Command::Chart(chart) => chart.run(),
         Command::Bed { arguments } => fleet::bed(&arguments),
         Command::Bench { arguments } => fleet::bench(&arguments),
     }

@@ -31,6 +31,12 @@ const GO_FOR_MODULES: Program = Program {
     advice: "install Go 1.26 or newer (https://go.dev/dl)",
 };
 
+const GO_FOR_CHART_TOOLS: Program = Program {
+    name: "go",
+    what_for: "building Helm and kustomize",
+    advice: "install Go 1.26 or newer (https://go.dev/dl), or name a directory with both in FLEETCONFIG_BED_BINARIES",
+};
+
 const NAMESPACES: [Program; 3] = [
     Program {
         name: "ip",
@@ -67,6 +73,14 @@ pub(crate) fn for_builds() -> Result<()> {
 /// As for [`for_builds`].
 pub(crate) fn for_go_modules() -> Result<()> {
     require(&GO_FOR_MODULES)
+}
+
+/// What building Helm and kustomize needs.
+///
+/// # Errors
+/// As for [`for_builds`].
+pub(crate) fn for_chart_tools() -> Result<()> {
+    require(&GO_FOR_CHART_TOOLS)
 }
 
 /// What clusters on this machine need. Whether Go is new enough and the kernel willing, the bed finds

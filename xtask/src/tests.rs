@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::passed::Step;
-use crate::{conformance, fleet, lint, prerequisites, process};
+use crate::{chart, conformance, fleet, lint, prerequisites, process};
 
 /// The libraries under every Kubernetes version.
 const VERSIONS: Step = Step { name: "Kubernetes versions", inputs: &["crates"] };
@@ -18,6 +18,10 @@ const CONFORMANCE: Step = Step {
     name: "conformance of memory-apiserver",
     inputs: &["e2e/memory-apiserver", "e2e/bed", "e2e/binaries"],
 };
+
+/// The chart and the plain manifests, by Helm and kustomize.
+const CHART: Step =
+    Step { name: "Helm chart", inputs: &["deploy", "crds", "xtask", "e2e/bed", "e2e/binaries/helm"] };
 
 /// Options of `test`.
 #[derive(Args)]
@@ -48,6 +52,7 @@ impl Test {
             arguments.push(filter.clone());
         } else {
             lint::Lint::gate().run()?;
+            chart::Chart::gate(&CHART)?;
             // The bed's own tests start clusters.
             process::run(process::cargo().args(["test", "--workspace", "--locked", "--exclude", "bed"]))?;
             if self.full {

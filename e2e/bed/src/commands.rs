@@ -4,7 +4,8 @@ use std::{io::Write, os::unix::process::CommandExt, path::Path};
 
 use anyhow::{Context, Result, bail};
 use bed::{
-    Bed, BedDirectory, BedOptions, Component, Image, binaries::Binaries, namespaces::is_in_user_namespace,
+    Bed, BedDirectory, BedOptions, Component, Image, binaries::Binaries, chart_tools::ChartTools,
+    namespaces::is_in_user_namespace,
 };
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,6 +65,12 @@ pub(crate) async fn binaries() -> Result<()> {
     for directory in Binaries::ready().await?.directories() {
         println!("{}", directory.display());
     }
+    Ok(())
+}
+
+/// Builds Helm and kustomize if need be and prints their directory.
+pub(crate) async fn chart_tools() -> Result<()> {
+    println!("{}", ChartTools::ready().await?.directory().display());
     Ok(())
 }
 

@@ -223,7 +223,7 @@ impl GoToolchain {
         let output = match command.output().await {
             Ok(output) => output,
             Err(error) => bail!(
-                "the bed builds Kubernetes and OCM with Go, and `go` could not be started ({error}): {advice}"
+                "the bed builds its programs with Go, and `go` could not be started ({error}): {advice}"
             ),
         };
         let printed = String::from_utf8_lossy(&output.stdout);
@@ -238,7 +238,7 @@ impl GoToolchain {
         let toolchain = Self { version: version.to_owned(), platform: format!("{os}/{arch}") };
         match minor(version) {
             Some(minor) if minor >= Self::OLDEST => Ok(toolchain),
-            _ => bail!("the bed builds Kubernetes and OCM with Go, and `go` is {version}: {advice}"),
+            _ => bail!("the bed builds its programs with Go, and `go` is {version}: {advice}"),
         }
     }
 

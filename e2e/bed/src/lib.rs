@@ -27,6 +27,7 @@ mod addresses;
 pub mod audit;
 pub mod binaries;
 mod certificates;
+pub mod chart_tools;
 mod cluster;
 mod cluster_info;
 mod control_plane;

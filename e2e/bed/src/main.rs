@@ -27,6 +27,8 @@ struct Cli {
 enum Command {
     /// Build the control plane and OCM if the cache lacks them, and print where they are.
     Binaries,
+    /// Build Helm and kustomize if the cache lacks them, and print the directory that holds them.
+    ChartTools,
     /// Start clusters; run until Ctrl-C, or in the background with --detach.
     Up(commands::Up),
     /// Show the clusters, their kubeconfigs and their processes.
@@ -96,6 +98,7 @@ fn start(command: Command) -> Result<()> {
 async fn run(command: Command) -> Result<()> {
     match command {
         Command::Binaries => commands::binaries().await,
+        Command::ChartTools => commands::chart_tools().await,
         Command::Up(up) => commands::up(up).await,
         Command::Status(which) => commands::status(&which).await,
         Command::Logs(logs) => commands::logs(&logs).await,
