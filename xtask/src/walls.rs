@@ -36,6 +36,7 @@ const WALLS: &[Wall] = &[
         may_use: &["cluster-access", "fleet-plan", "fleetconfig-api", "ocm-api"],
         never: LIBRARY,
     },
+    Wall { name: "webhook-server", may_use: &["fleetconfig-api"], never: LIBRARY },
     Wall {
         name: "fleetconfig-controller",
         may_use: &[
@@ -45,6 +46,7 @@ const WALLS: &[Wall] = &[
             "ocm-api",
             "hub-bootstrapper",
             "spoke-joiner",
+            "webhook-server",
         ],
         never: &["bed", "scenarios", "memory-apiserver", "openssl-sys", "native-tls", "ring"],
     },

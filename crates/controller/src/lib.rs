@@ -20,6 +20,8 @@
 //!   object, a deadline per pass, panics contained, an orderly end.
 //! - [`reconcile`]: what a runner runs; [`reconcilers`] are the three that do the work.
 //! - [`leader_election`]: passes run on one replica only. Caches are warm on all.
+//! - [`webhook`]: admission, on every replica; the transport is crate `webhook-server`.
+//! - [`commands`]: what the binary does besides running the operator.
 //! - [`health`], [`metrics`], [`events`], [`http`]: what the process tells about itself.
 //! - [`operator`]: puts these together. The binary adds the command line, logs, signals, the TLS
 //!   provider and the connection.
@@ -32,6 +34,7 @@ pub mod backoff;
 pub mod cache;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod connection;
 pub mod events;
 #[cfg(test)]
@@ -57,6 +60,7 @@ pub mod streams;
 pub mod tasks;
 pub mod telemetry;
 pub mod wakes;
+pub mod webhook;
 
 /// The name of this controller in events and leases.
 pub const CONTROLLER_NAME: &str = "fleetconfig-controller";

@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Parser;
 use fleetconfig_controller::backoff::BackoffPolicy;
-use fleetconfig_controller::cli::Cli;
+use fleetconfig_controller::cli::{Cli, Command, RunOptions};
+use fleetconfig_controller::commands::{self, apply_objects, check_ready, check_uninstall, install_crds};
 use fleetconfig_controller::leader_election::Timing;
 use fleetconfig_controller::operator::{self, Election, Settings};
 use fleetconfig_controller::reconcilers::reconcilers;
@@ -19,11 +20,8 @@ use tracing::{error, info};
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     // On the heap: it holds the state of the whole operator.
-    match Box::pin(run(cli)).await {
-        Ok(()) => {
-            info!("ended");
-            ExitCode::SUCCESS
-        }
+    match Box::pin(act(cli)).await {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
             ExitCode::FAILURE
@@ -31,30 +29,57 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli) -> anyhow::Result<()> {
-    telemetry::init(cli.log_format, &cli.log)?;
+async fn act(cli: Cli) -> anyhow::Result<()> {
+    telemetry::init(cli.logs().log_format, &cli.logs().log)?;
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another TLS provider has been installed"))?;
-    let stop = shutdown::on_signal().context("cannot handle signals")?;
+    match cli.command {
+        None => {
+            run(cli.run).await?;
+            info!("ended");
+            Ok(())
+        }
+        Some(Command::InstallCrds(options)) => {
+            let (cluster, _) = commands::cluster(&options.connection).await?;
+            install_crds::run(&cluster, options.timeout).await
+        }
+        Some(Command::CheckUninstall(options)) => {
+            let (cluster, _) = commands::cluster(&options.connection).await?;
+            check_uninstall::run(&cluster, &options.namespaces).await
+        }
+        Some(Command::CheckReady(options)) => check_ready::run(&options.url, options.timeout).await,
+        Some(Command::ApplyObjects(options)) => {
+            let (cluster, namespace) = commands::cluster(&options.connection).await?;
+            apply_objects::run(&cluster, &namespace, &options.from, options.timeout, options.force).await
+        }
+    }
+}
 
+async fn run(options: RunOptions) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal().context("cannot handle signals")?;
+    let RunOptions { connection: own, namespaces, .. } = options;
     let config =
-        connection::own_cluster(cli.kubeconfig.as_deref(), cli.context.as_deref(), &cli.user_agent).await?;
-    let namespace = cli.lease_namespace.unwrap_or_else(|| config.default_namespace.clone());
-    let identity = cli.identity.unwrap_or_else(connection::unique_identity);
+        connection::own_cluster(own.kubeconfig.as_deref(), own.context.as_deref(), &own.user_agent).await?;
+    let namespace = options.lease_namespace.unwrap_or_else(|| config.default_namespace.clone());
+    let identity = options.identity.unwrap_or_else(connection::unique_identity);
+    let webhook = options.webhook.settings(&config.default_namespace)?;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         server = %config.cluster_url,
         identity,
-        namespaces = ?cli.namespaces,
+        ?namespaces,
         "starting"
     );
-    let election =
-        cli.leader_election.then(|| Election { lease: cli.lease_name, namespace, timing: Timing::default() });
+    let election = options.leader_election.then(|| Election {
+        lease: options.lease_name,
+        namespace,
+        timing: Timing::default(),
+    });
     let settings = Settings {
-        namespaces: cli.namespaces,
+        namespaces,
         limits: Limits {
-            concurrency: cli.concurrency.into(),
+            concurrency: options.concurrency.into(),
             // Users mend a Secret or start an API server and look; nobody waits five minutes for
             // the operator to notice.
             backoff: BackoffPolicy { max: Duration::from_secs(30), ..BackoffPolicy::default() },
@@ -62,12 +87,12 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         },
         election,
         identity,
-        http_address: cli.http_address,
+        http_address: options.http_address,
+        webhook,
     };
     let server = config.cluster_url.to_string();
-    let user_agent = cli.user_agent;
     let client = Client::try_from(config).context("cannot build a client")?;
-    operator::run(client, settings, |runtime| reconcilers(runtime, &server, &user_agent), stop)
+    operator::run(client, settings, |runtime| reconcilers(runtime, &server, &own.user_agent), stop)
         .await
         .map_err(Into::into)
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use cluster_access::CallObserver;
+use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{EncodeLabelSet, text::encode};
 use prometheus_client::metrics::counter::Counter;
@@ -65,6 +66,24 @@ impl ClusterRole {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    path: &'static str,
+    /// What came of the request, in a word.
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PathLabel {
+    path: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CertificateLabel {
+    /// `serving` or `authority`.
+    certificate: &'static str,
+}
+
 /// The metrics of the process; clones count into the same ones.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -80,6 +99,9 @@ pub struct Metrics {
     calls: Family<CallLabels, Histogram>,
     joins: Histogram,
     csrs: Family<CsrLabels, Counter>,
+    webhook_requests: Family<WebhookLabels, Counter>,
+    webhook_duration: Family<PathLabel, Histogram>,
+    webhook_certificates: Family<CertificateLabel, Gauge>,
 }
 
 impl Default for Metrics {
@@ -105,6 +127,9 @@ impl Metrics {
             calls: Family::new_with_constructor(call_durations),
             joins: Histogram::new([5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0]),
             csrs: Family::default(),
+            webhook_requests: Family::default(),
+            webhook_duration: Family::new_with_constructor(answer_durations),
+            webhook_certificates: Family::default(),
         };
         let registry = Arc::new(RwLock::new(metrics.registered()));
         Self { registry, ..metrics }
@@ -145,6 +170,23 @@ impl Metrics {
             "csr_decisions",
             "Certificate requests of spokes that were approved or refused, by reason",
             self.csrs.clone(),
+        );
+        registry.register(
+            "webhook_requests",
+            "Requests to the admission webhook, by path and result",
+            self.webhook_requests.clone(),
+        );
+        registry.register_with_unit(
+            "webhook_request_duration",
+            "Time from the head of a request to the admission webhook to its answer",
+            Unit::Seconds,
+            self.webhook_duration.clone(),
+        );
+        registry.register_with_unit(
+            "webhook_certificate_expiry_timestamp",
+            "When the certificates of the admission webhook end, since 1970",
+            Unit::Seconds,
+            self.webhook_certificates.clone(),
         );
         registry
     }
@@ -235,6 +277,24 @@ impl Metrics {
     pub fn set_leading(&self, leading: bool) {
         self.leading.set(leading.into());
     }
+
+    /// A request to the admission webhook has ended with `result`.
+    pub fn webhook_asked(&self, path: &'static str, result: &'static str, took: Duration) {
+        self.webhook_requests.get_or_create(&WebhookLabels { path, result }).inc();
+        self.webhook_duration.get_or_create(&PathLabel { path }).observe(took.as_secs_f64());
+    }
+
+    /// When the certificate that the webhook serves ends, and that of its authority, as far as they
+    /// are known.
+    pub fn webhook_certificates(&self, serving: Option<Timestamp>, authority: Option<Timestamp>) {
+        for (certificate, until) in [("serving", serving), ("authority", authority)] {
+            if let Some(until) = until {
+                self.webhook_certificates
+                    .get_or_create(&CertificateLabel { certificate })
+                    .set(until.as_second());
+            }
+        }
+    }
 }
 
 fn of_kind(kind: &str) -> KindLabel {
@@ -249,4 +309,9 @@ fn pass_durations() -> Histogram {
 /// From an answer out of the API server's cache to the deadline of a call.
 fn call_durations() -> Histogram {
     Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 15.0])
+}
+
+/// Up to the deadline of an answer.
+fn answer_durations() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0])
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cluster_access::Tenure;
 use fleetconfig_api::v1alpha1::FleetConfig;
@@ -11,6 +12,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Api, Client};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -29,6 +31,7 @@ use crate::reconcile::{Reconcile, error_chain};
 use crate::runner::{Limits, Runner};
 use crate::tasks::Tasks;
 use crate::wakes::{Caches, Queues};
+use crate::webhook::{self, WebhookError, WebhookSettings};
 
 /// How the operator runs.
 #[derive(Debug, Clone)]
@@ -43,6 +46,8 @@ pub struct Settings {
     pub identity: String,
     /// Where health and metrics are served.
     pub http_address: SocketAddr,
+    /// The admission webhook, on every replica; `None`: there is none.
+    pub webhook: Option<WebhookSettings>,
 }
 
 /// The Lease by which replicas elect.
@@ -99,6 +104,9 @@ pub enum OperatorError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The admission webhook cannot be served.
+    #[error("cannot serve the admission webhook")]
+    Webhook(#[from] WebhookError),
     /// Another replica may lead now.
     #[error("leadership was lost")]
     Leadership(#[from] LeadershipLost),
@@ -109,6 +117,10 @@ pub enum OperatorError {
 
 const CACHES_FILLED: &str = "caches are filled";
 const LEADERSHIP_KNOWN: &str = "leadership is known";
+
+/// How long the webhook goes on answering after the process was asked to end: API servers take a
+/// moment to learn that this pod is going.
+const LINGER: Duration = Duration::from_secs(5);
 
 /// Runs until `stop`, then lets passes finish, gives the lead back and returns.
 ///
@@ -125,7 +137,7 @@ where
     H: Reconcile<Hub>,
     S: Reconcile<Spoke>,
 {
-    let Settings { namespaces, limits, election, identity, http_address } = settings;
+    let Settings { namespaces, limits, election, identity, http_address, webhook } = settings;
     let (health, metrics, tasks) = (Health::default(), Metrics::new(), Tasks::default());
     health.require(CACHES_FILLED);
     health.require(LEADERSHIP_KNOWN);
@@ -133,6 +145,19 @@ where
     let helpers = CancellationToken::new();
     let _helpers_end = helpers.clone().drop_guard();
     serve_http(http_address, &health, &metrics, &tasks, helpers.clone()).await?;
+    let webhook = match webhook {
+        Some(webhook) => {
+            Some(webhook::start(client.clone(), webhook, &tasks, &health, &metrics, helpers.clone()).await?)
+        }
+        None => None,
+    };
+    let asked_to_end = {
+        let stop = stop.clone();
+        tokio::spawn(async move {
+            stop.cancelled().await;
+            Instant::now()
+        })
+    };
 
     let own = OwnCluster::watch(client.clone(), &namespaces, &tasks, &health, &metrics);
     let (caches, queues) = (own.wakes.caches.clone(), own.wakes.queues.clone());
@@ -182,6 +207,16 @@ where
         ended = while_leading(candidate, office, work) => ended.map_err(OperatorError::from),
         message = tasks.failure() => Err(OperatorError::Task(message)),
     };
+    if ended.is_ok()
+        && let Some(webhook) = webhook
+    {
+        // The task cannot panic; and if it does, nobody waits.
+        if let Ok(asked) = asked_to_end.await {
+            sleep_until(asked + LINGER).await;
+        }
+        helpers.cancel();
+        webhook.drained().await;
+    }
     helpers.cancel();
     // The publisher bounds its own end; all it could do is panic, and nothing is left to protect.
     let _ = publisher.await;

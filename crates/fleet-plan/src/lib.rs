@@ -3,6 +3,7 @@
 //! Nothing in here has a client, a clock, an environment or randomness: what a function needs to
 //! know comes in as an argument, what should be done comes out as a value.
 
+pub mod admission;
 pub mod compose;
 pub mod conditions;
 pub mod csr;

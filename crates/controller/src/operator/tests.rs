@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kube::core::error_boundary::InvalidObject;
 use serde_json::json;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
 use super::*;
 use crate::fake_api::FakeApi;
@@ -51,6 +51,7 @@ fn settings() -> Settings {
         election: None,
         identity: "test".into(),
         http_address: ([127, 0, 0, 1], 0).into(),
+        webhook: None,
     }
 }
 

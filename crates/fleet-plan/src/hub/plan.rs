@@ -123,6 +123,14 @@ pub fn plan_hub(desired: &Result<DesiredHub, Refusal>, facts: &HubFacts, was_ini
     HubPlan { steps, verdict: verdict(desired, facts, &state, was_initialized), wake }
 }
 
+/// What is said about add-ons of a Hub, which are not built yet.
+pub(crate) fn addons_not_installed(names: &[String]) -> String {
+    format!(
+        "add-ons are not installed by this release: {}; remove them from spec.addOnConfigs and spec.hubAddOns, or install them by hand",
+        names.join(", ")
+    )
+}
+
 fn presence(facts: &HubFacts) -> Presence {
     // Only a cluster that nobody has claimed and that has no ClusterManager is known to be bare.
     match (&facts.claim, &facts.cluster_manager) {
@@ -156,10 +164,7 @@ fn verdict(
     let addons = if desired.addons.is_empty() {
         Draft::clear(condition::ADDONS_CONFIGURED, condition::ADDONS_CONFIGURED)
     } else {
-        let message = format!(
-            "add-ons are not installed by this release: {}; remove them from spec.addOnConfigs and spec.hubAddOns, or install them by hand",
-            desired.addons.join(", ")
-        );
+        let message = addons_not_installed(&desired.addons);
         Draft::missing(condition::ADDONS_CONFIGURED, Reason::NotYetSupported, message)
     };
     let endpoint = hub_endpoint(&facts.endpoint, false, false).ok();

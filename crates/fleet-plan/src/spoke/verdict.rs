@@ -69,10 +69,7 @@ pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
     let addons = if desired.addons.is_empty() {
         Draft::clear(condition::ADDONS_CONFIGURED, condition::ADDONS_CONFIGURED)
     } else {
-        let names = desired.addons.join(", ");
-        let message = format!(
-            "add-ons are not enabled by this release: {names}; remove them from spec.addOns, or enable them by hand"
-        );
+        let message = addons_not_enabled(&desired.addons);
         Draft::missing(condition::ADDONS_CONFIGURED, Reason::NotYetSupported, message)
     };
     let standing = standing(state, synced, failure, &addons, &joined, progress);
@@ -193,4 +190,12 @@ fn not_joined(standing: Standing, phase: SpokePhase, cluster_name: Option<String
         cluster_uid: None,
         applied_hash: None,
     }
+}
+
+/// What is said about add-ons of a Spoke, which are not built yet.
+pub(crate) fn addons_not_enabled(names: &[String]) -> String {
+    format!(
+        "add-ons are not enabled by this release: {}; remove them from spec.addOns, or enable them by hand",
+        names.join(", ")
+    )
 }

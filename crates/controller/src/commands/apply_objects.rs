@@ -1,0 +1,149 @@
+//! `apply-objects`: the FleetConfigs, Hubs and Spokes that a chart renders.
+//!
+//! They are applied after the operator has started, because its webhook judges them, and not by Helm
+//! itself, because Helm knows nothing of that order. Users may change these objects afterwards:
+//! fields that somebody else has set are not taken, unless that was Helm.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use cluster_access::{AccessError, Cluster, Failure, Force, Manifest};
+use fleetconfig_api::v1alpha1::FleetConfig;
+use fleetconfig_api::v1beta1::{Hub, Spoke};
+use kube::Resource;
+use serde_json::Value;
+use tracing::{info, warn};
+
+use super::ownership::adoption;
+use super::patience::Patience;
+
+/// Who writes them, in managedFields.
+pub(super) const FIELD_MANAGER: &str = "fleetconfig-controller/chart";
+
+/// Larger files are no set of objects that a chart renders.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// Applies the objects in a file, in their order. Objects without a namespace go to `namespace`.
+///
+/// # Errors
+/// When the file holds something else; nothing has been applied then. When an object is not taken, or
+/// not in time; the others have been applied all the same.
+pub async fn run(
+    cluster: &Cluster,
+    namespace: &str,
+    file: &Path,
+    seconds: u64,
+    force: bool,
+) -> anyhow::Result<()> {
+    let text = read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let manifests = manifests(&text, namespace).with_context(|| format!("in {}", file.display()))?;
+    let patience = Patience::seconds(seconds);
+    let mut failed = Vec::new();
+    for manifest in &manifests {
+        match apply(cluster, manifest, force, patience).await {
+            Ok(()) => info!(object = %manifest.key, "applied"),
+            Err(error) => failed.push(told(&error)),
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("{} of {} objects were not applied:\n  {}", failed.len(), manifests.len(), failed.join("\n  "))
+}
+
+fn read(file: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(LARGEST_FILE).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// The objects in a text of YAML documents; empty documents are none.
+fn manifests(text: &str, namespace: &str) -> anyhow::Result<Vec<Manifest>> {
+    let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("it is not YAML")?;
+    let documents = documents.into_iter().filter(|document| !document.is_null()).enumerate();
+    documents
+        .map(|(number, document)| {
+            manifest(document, namespace).with_context(|| format!("document {}", number + 1))
+        })
+        .collect()
+}
+
+fn manifest(mut document: Value, namespace: &str) -> anyhow::Result<Manifest> {
+    let Some(fields) = document.as_object_mut() else { bail!("it is not an object") };
+    // A status is not the chart's to set.
+    fields.remove("status");
+    let text = |field: &str| fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let kind = (text("apiVersion"), text("kind"));
+    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("managedFields");
+        metadata.entry("namespace").or_insert_with(|| namespace.into());
+    }
+    let manifest = match kind {
+        kind if is::<FleetConfig>(&kind) => Manifest::of_value::<FleetConfig>(document),
+        kind if is::<Hub>(&kind) => Manifest::of_value::<Hub>(document),
+        kind if is::<Spoke>(&kind) => Manifest::of_value::<Spoke>(document),
+        (api_version, kind) => bail!(
+            "{kind:?} of {api_version:?} is not applied by this command; it takes FleetConfig of {}, Hub and Spoke of {}",
+            FleetConfig::api_version(&()),
+            Hub::api_version(&()),
+        ),
+    };
+    Ok(manifest?)
+}
+
+fn is<K: Resource<DynamicType = ()>>((api_version, kind): &(String, String)) -> bool {
+    *api_version == K::api_version(&()) && *kind == K::kind(&())
+}
+
+/// Applies one object, as long as what stands in the way may pass by itself.
+async fn apply(
+    cluster: &Cluster,
+    manifest: &Manifest,
+    force: bool,
+    patience: Patience,
+) -> Result<(), AccessError> {
+    loop {
+        let error = match apply_once(cluster, manifest, force).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if !passes(&error) || !patience.has_another_moment().await {
+            return Err(error);
+        }
+        warn!(%error, "trying again");
+    }
+}
+
+async fn apply_once(cluster: &Cluster, manifest: &Manifest, force: bool) -> Result<(), AccessError> {
+    let live = cluster.get(&manifest.key).await?;
+    // Fields that Helm has set came from a chart; as ours they go when the chart does not set them
+    // any more.
+    if let Some(operations) = live.as_ref().and_then(adoption) {
+        cluster.json_patch(&manifest.key, &operations, FIELD_MANAGER).await?;
+        info!(object = %manifest.key, "took over what Helm had set");
+    }
+    let force = if force { Force::Force } else { Force::Shared };
+    cluster.apply(manifest, FIELD_MANAGER, force).await.map(drop)
+}
+
+/// Whether it may pass by itself while an installation goes on.
+fn passes(error: &AccessError) -> bool {
+    match error.failure() {
+        // A namespace that is missing does not come; one that goes does not come back.
+        Failure::NotFound { .. } | Failure::NamespaceTerminating { .. } => false,
+        _ => error.is_transient(),
+    }
+}
+
+fn told(error: &AccessError) -> String {
+    match error.failure() {
+        Failure::Conflict { .. } => format!(
+            "{error}, to another value than the chart's. Set the chart's value to theirs, or leave it out, or take the field with --force"
+        ),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! Whose fields are whose: what Helm has set becomes the chart's.
+//!
+//! Upstream's chart, and charts before the hook existed, had Helm itself write these objects, as field
+//! manager `helm`. An apply by another manager would be a conflict where the value changes, and where
+//! the chart does not set a field any more the field would stay for ever. So Helm's entry in
+//! `managedFields` is merged into ours first.
+
+use kube::core::DynamicObject;
+use serde_json::{Map, Value, json};
+
+use super::apply_objects::FIELD_MANAGER;
+
+/// The name under which Helm writes.
+const HELM: &str = "helm";
+
+/// The patch that makes Helm's fields ours; none when it has none. It fails if the object has changed
+/// since it was read.
+pub(super) fn adoption(live: &DynamicObject) -> Option<Vec<Value>> {
+    let version = live.metadata.resource_version.as_deref()?;
+    let entries = serde_json::to_value(live.metadata.managed_fields.as_ref()?).ok()?;
+    let Value::Array(entries) = entries else { return None };
+    let entries = merged(entries)?;
+    Some(vec![
+        json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
+        json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}),
+    ])
+}
+
+/// The entries with Helm's merged into ours; none when Helm has none. Entries of another version of
+/// the API stay: their fields may have other names.
+fn merged(entries: Vec<Value>) -> Option<Vec<Value>> {
+    let (helms, mut others): (Vec<Value>, Vec<Value>) =
+        entries.into_iter().partition(|entry| is_of(entry, HELM) && text(entry, "subresource").is_empty());
+    let first = helms.first()?;
+    let version = text(first, "apiVersion").to_owned();
+    let (helms, stay): (Vec<Value>, Vec<Value>) =
+        helms.into_iter().partition(|entry| text(entry, "apiVersion") == version);
+    others.extend(stay);
+    let mut fields = Map::new();
+    for entry in helms {
+        unite(&mut fields, fields_of(entry));
+    }
+    let ours = others.iter().position(|entry| {
+        is_of(entry, FIELD_MANAGER)
+            && text(entry, "operation") == "Apply"
+            && text(entry, "apiVersion") == version
+            && text(entry, "subresource").is_empty()
+    });
+    if let Some(position) = ours {
+        unite(&mut fields, fields_of(others.remove(position)));
+    }
+    others.push(json!({
+        "manager": FIELD_MANAGER,
+        "operation": "Apply",
+        "apiVersion": version,
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    }));
+    Some(others)
+}
+
+fn is_of(entry: &Value, manager: &str) -> bool {
+    text(entry, "manager") == manager
+}
+
+fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
+    entry.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn fields_of(mut entry: Value) -> Map<String, Value> {
+    match entry.get_mut("fieldsV1").map(Value::take) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    }
+}
+
+/// A set of fields is a tree; the union of two is that of their branches.
+fn unite(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (field, below) in from {
+        match (into.get_mut(&field), below) {
+            (Some(Value::Object(into)), Value::Object(from)) => unite(into, from),
+            (Some(_), _) => {}
+            (None, below) => {
+                into.insert(field, below);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(manager: &str, operation: &str, fields: Value) -> Value {
+        json!({"manager": manager, "operation": operation, "apiVersion": "g/v1",
+            "fieldsType": "FieldsV1", "fieldsV1": fields})
+    }
+
+    #[test]
+    fn without_helm_there_is_nothing_to_adopt() {
+        assert_eq!(merged(vec![entry("kubectl", "Update", json!({"f:a": {}}))]), None);
+        let mut status = entry(HELM, "Update", json!({"f:status": {}}));
+        status["subresource"] = "status".into();
+        assert_eq!(merged(vec![status]), None);
+    }
+
+    #[test]
+    fn what_helm_and_we_have_set_becomes_one_entry() {
+        let helm = entry(HELM, "Update", json!({"f:spec": {"f:a": {}, "f:b": {"f:c": {}}}}));
+        let ours = entry(FIELD_MANAGER, "Apply", json!({"f:spec": {".": {}, "f:b": {"f:d": {}}}}));
+        let user = entry("kubectl", "Update", json!({"f:spec": {"f:e": {}}}));
+        let mut older = entry(HELM, "Apply", json!({"f:spec": {"f:old": {}}}));
+        older["apiVersion"] = "g/v0".into();
+        let all = merged(vec![helm, ours, user.clone(), older.clone()]).unwrap();
+        let united = json!({"f:spec": {".": {}, "f:a": {}, "f:b": {"f:c": {}, "f:d": {}}}});
+        assert_eq!(all, [user, older, entry(FIELD_MANAGER, "Apply", united)]);
+    }
+}
