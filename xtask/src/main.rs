@@ -9,6 +9,7 @@
 mod codegen;
 mod conformance;
 mod fleet;
+mod image;
 mod lint;
 mod ocm_module;
 mod passed;
@@ -52,6 +53,12 @@ enum Command {
     Lint(lint::Lint),
     /// Write everything that is generated: the CRDs under crds/.
     Codegen(codegen::Codegen),
+    /// Make the container image, as an OCI archive, without a container engine.
+    ///
+    /// Static programs for x86_64 and aarch64, certificate authorities, a user that is not root, and an
+    /// SBOM for each. The same commit and tools give the same digest; docs/image.md tells how to check
+    /// that, and how to push the archive. Needs cargo-zigbuild, zig and cargo-auditable.
+    Image(image::Image),
     /// The test bed by itself: `bed up | status | logs | exec | down | binaries`.
     #[command(disable_help_flag = true)]
     Bed {
@@ -86,6 +93,7 @@ fn run() -> Result<()> {
         Command::Test(test) => test.run(),
         Command::Lint(lint) => lint.run(),
         Command::Codegen(codegen) => codegen.run(),
+        Command::Image(image) => image.run(),
         Command::Bed { arguments } => fleet::bed(&arguments),
         Command::Bench { arguments } => fleet::bench(&arguments),
     }
