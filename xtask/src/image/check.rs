@@ -114,7 +114,7 @@ impl Layout {
             for layer in array(&manifest, "/layers")? {
                 self.blob(layer)?;
             }
-            if descriptor.pointer("/artifactType").and_then(Value::as_str) == Some(oci::SBOM) {
+            if manifest.get("artifactType").and_then(Value::as_str) == Some(oci::SBOM) {
                 subjects.push(text(&manifest, "/subject/digest")?.to_owned());
                 continue;
             }
@@ -163,7 +163,7 @@ impl Layout {
         Ok(Found { architecture, bytes, digest: String::new(), index: String::new() })
     }
 
-    fn file(&self, path: &str) -> Result<&[u8]> {
+    pub(crate) fn file(&self, path: &str) -> Result<&[u8]> {
         self.files.get(path).map(Vec::as_slice).with_context(|| format!("it has no file {path}"))
     }
 

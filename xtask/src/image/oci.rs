@@ -58,7 +58,9 @@ pub(crate) fn archive(contents: &[Content], about: &About) -> Result<Archive> {
         }
         manifests.push(with(image, "platform", platform));
         let nobody = json!({"architecture": "unknown", "os": "unknown"});
-        manifests.push(with(with(sbom, "platform", nobody), "artifactType", SBOM.into()));
+        // Without the `artifactType` that newer versions of the specification allow here: skopeo 1.9,
+        // which Debian 12 has, drops it and so changes the digest. The manifest has it.
+        manifests.push(with(sbom, "platform", nobody));
     }
     let index = json!({
         "schemaVersion": 2,

@@ -73,22 +73,21 @@ fn names_and_labels_are_where_tools_look() {
 }
 
 #[test]
-fn sboms_are_referrers_that_no_runtime_picks() {
+fn sboms_refer_to_images_and_no_runtime_picks_them() {
     let archive = archive(&Architecture::ALL);
-    let mut files = tar::Archive::new(archive.tar.as_slice());
-    let path = format!("blobs/sha256/{}", archive.index.trim_start_matches("sha256:"));
-    let mut entries = files.entries().unwrap().map(Result::unwrap);
-    let index = entries.find(|entry| entry.path().unwrap() == Path::new(&path)).unwrap();
-    let index: Value = serde_json::from_reader(index).unwrap();
-    let sboms: Vec<&Value> = index["manifests"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|one| one["artifactType"] == oci::SBOM)
-        .collect();
-    assert_eq!(sboms.len(), 2);
-    for sbom in sboms {
-        assert_eq!(sbom["platform"]["architecture"], "unknown");
+    let layout = check::Layout::read(&archive.tar).unwrap();
+    let json = |digest: &str| -> Value {
+        let path = format!("blobs/sha256/{}", digest.trim_start_matches("sha256:"));
+        serde_json::from_slice(layout.file(&path).unwrap()).unwrap()
+    };
+    let index = json(&archive.index);
+    let entries = index["manifests"].as_array().unwrap();
+    assert_eq!(entries.len(), 4);
+    for pair in entries.chunks(2) {
+        let sbom = json(pair[1]["digest"].as_str().unwrap());
+        assert_eq!(sbom["artifactType"], oci::SBOM);
+        assert_eq!(sbom["subject"]["digest"], pair[0]["digest"]);
+        assert_eq!(pair[1]["platform"]["architecture"], "unknown");
     }
 }
 
