@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use super::architecture::Architecture;
-use crate::process;
+use crate::{prerequisites, process};
 
 /// A tool, and the version that releases are built with.
 struct Tool {
@@ -54,6 +54,7 @@ const TOOLS: [Tool; 3] = [
 /// # Errors
 /// One sentence that says what is missing and how to get it.
 pub(crate) fn for_images() -> Result<()> {
+    prerequisites::for_static_programs()?;
     TOOLS.iter().try_for_each(require)
 }
 
