@@ -14,22 +14,22 @@ use crate::{prerequisites, process};
 /// A tool, and the version that releases are built with.
 struct Tool {
     name: &'static str,
-    version: &'static str,
     install: &'static str,
-    /// Commands that print the version; the first that succeeds is asked.
+    /// Commands that succeed if it is there; the first that does is believed.
     ask: fn() -> Vec<Command>,
+    /// What they print.
+    version: Option<&'static str>,
 }
 
 const TOOLS: [Tool; 3] = [
     Tool {
         name: "cargo-zigbuild",
-        version: "0.24.1",
         install: "cargo install --locked cargo-zigbuild@0.24.1",
         ask: || vec![command("cargo-zigbuild", &["--version"])],
+        version: Some("0.24.1"),
     },
     Tool {
         name: "zig",
-        version: "0.17.1",
         install: "pip install ziglang==0.17.1",
         // Where cargo-zigbuild looks for it, in its order.
         ask: || {
@@ -40,12 +40,14 @@ const TOOLS: [Tool; 3] = [
                 command(&named("CARGO_ZIGBUILD_ZIG_PATH", "zig"), &["version"]),
             ]
         },
+        version: Some("0.17.1"),
     },
     Tool {
         name: "cargo-auditable",
-        version: "0.7.7",
         install: "cargo install --locked cargo-auditable@0.7.7",
         ask: || vec![command("cargo-auditable", &["auditable", "--version"])],
+        // It prints that of cargo and keeps its own to itself.
+        version: None,
     },
 ];
 
@@ -59,11 +61,13 @@ pub(crate) fn for_images() -> Result<()> {
 }
 
 fn require(tool: &Tool) -> Result<()> {
-    let Tool { name, version, install, ask } = tool;
+    let Tool { name, install, ask, version } = tool;
     let Some(found) = ask().iter_mut().find_map(answer) else {
         bail!("`{name}` is needed for static binaries, and there is none: {install}");
     };
-    if !found.split_whitespace().any(|word| word == *version) {
+    if let Some(version) = version
+        && !found.split_whitespace().any(|word| word == *version)
+    {
         eprintln!("{name} is `{found}`; the digest may differ from that of a build with {version}");
     }
     Ok(())
@@ -109,7 +113,7 @@ mod tests {
     #[test]
     fn a_missing_tool_is_one_sentence_with_advice() {
         let none = || vec![command("/nonexistent/a", &[]), command("false", &[])];
-        let tool = Tool { name: "zig", version: "1", install: "pip install it", ask: none };
+        let tool = Tool { name: "zig", install: "pip install it", ask: none, version: Some("1") };
         let error = require(&tool).unwrap_err().to_string();
         assert!(error.contains("`zig`") && error.ends_with("pip install it"), "{error}");
         assert!(!error.contains('\n'));
