@@ -10,6 +10,7 @@ mod chart;
 mod codegen;
 mod conformance;
 mod fleet;
+mod image;
 mod lint;
 mod ocm_module;
 mod passed;
@@ -57,6 +58,12 @@ enum Command {
     ///
     /// Helm and kustomize are built from Go modules when the cache lacks them, which takes minutes.
     Chart(chart::Chart),
+    /// Make the container image, as an OCI archive, without a container engine.
+    ///
+    /// Static programs for x86_64 and aarch64, certificate authorities, a user that is not root, and an
+    /// SBOM for each. The same commit and tools give the same digest; docs/image.md tells how to check
+    /// that, and how to push the archive. Needs cargo-zigbuild, zig and cargo-auditable.
+    Image(image::Image),
     /// The test bed by itself: `bed up | status | logs | exec | down | binaries | chart-tools`.
     #[command(disable_help_flag = true)]
     Bed {
@@ -92,6 +99,7 @@ fn run() -> Result<()> {
         Command::Lint(lint) => lint.run(),
         Command::Codegen(codegen) => codegen.run(),
         Command::Chart(chart) => chart.run(),
+        Command::Image(image) => image.run(),
         Command::Bed { arguments } => fleet::bed(&arguments),
         Command::Bench { arguments } => fleet::bench(&arguments),
     }

@@ -19,6 +19,12 @@ const COMPILER: Program = Program {
     advice: "install a C compiler (package build-essential on Debian and Ubuntu, gcc elsewhere)",
 };
 
+const MAKE: Program = Program {
+    name: "make",
+    what_for: "the allocator of static programs, jemalloc",
+    advice: "install the package make",
+};
+
 const GO_FOR_CLUSTERS: Program = Program {
     name: "go",
     what_for: "building the Kubernetes and OCM of the local clusters",
@@ -65,6 +71,15 @@ pub(crate) fn for_builds() -> Result<()> {
         return Ok(());
     }
     require(&COMPILER)
+}
+
+/// What static programs need that zig does not bring.
+///
+/// # Errors
+/// As for [`for_builds`].
+pub(crate) fn for_static_programs() -> Result<()> {
+    for_builds()?;
+    require(&MAKE)
 }
 
 /// What reading OCM's Go module needs.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::passed::Step;
-use crate::{chart, conformance, fleet, lint, prerequisites, process};
+use crate::{chart, conformance, fleet, image, lint, prerequisites, process};
 
 /// The libraries under every Kubernetes version.
 const VERSIONS: Step = Step { name: "Kubernetes versions", inputs: &["crates"] };
@@ -22,6 +22,8 @@ const CONFORMANCE: Step = Step {
 /// The chart and the plain manifests, by Helm and kustomize.
 const CHART: Step =
     Step { name: "Helm chart", inputs: &["deploy", "crds", "xtask", "e2e/bed", "e2e/binaries/helm"] };
+/// A static program and its image, as skopeo and podman see it.
+const IMAGE: Step = Step { name: "container image", inputs: &["crates", "xtask", ".cargo"] };
 
 /// Options of `test`.
 #[derive(Args)]
@@ -29,8 +31,8 @@ pub(crate) struct Test {
     /// Only scenarios whose name contains this, whatever their tier, and no lints or unit tests. One
     /// that matches nothing is an error.
     filter: Option<String>,
-    /// Also every other scenario, every Kubernetes version, the bed's own tests, and memory-apiserver
-    /// against a real API server. Goes on where it stopped: what passed with the same inputs is not
+    /// Also every other scenario, every Kubernetes version, the bed's own tests, memory-apiserver
+    /// against a real API server, and the container image for this machine. Goes on where it stopped: what passed with the same inputs is not
     /// run again.
     #[arg(long)]
     full: bool,
@@ -75,5 +77,10 @@ fn beside_the_scenarios() -> Result<()> {
         fleet::bed_programs()?;
         process::run(process::cargo().args(["test", "--locked", "-p", "bed", "-p", "process-kubelet"]))
     })?;
-    CONFORMANCE.once(conformance::with_a_real_server)
+    CONFORMANCE.once(conformance::with_a_real_server)?;
+    // Outside of the step, or a machine that lacks the tools would count as passed.
+    match image::Acceptance::that_is_possible()? {
+        Some(acceptance) => IMAGE.once(|| acceptance.run()),
+        None => Ok(()),
+    }
 }

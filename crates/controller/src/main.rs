@@ -1,5 +1,8 @@
 //! The operator's process: command line, logs, TLS provider, connection, signals.
 
+#[cfg(target_env = "musl")]
+mod allocator;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
