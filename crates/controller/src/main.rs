@@ -39,7 +39,8 @@ async fn act(cli: Cli) -> anyhow::Result<()> {
         .map_err(|_| anyhow!("another TLS provider has been installed"))?;
     match cli.command {
         None => {
-            run(cli.run).await?;
+            // On the heap: it holds the state of the whole operator.
+            Box::pin(run(cli.run)).await?;
             info!("ended");
             Ok(())
         }
@@ -95,7 +96,6 @@ async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).context("cannot build a client")?;
-    operator::run(client, settings, |runtime| reconcilers(runtime, &server, &own.user_agent), stop)
-        .await
-        .map_err(Into::into)
+    let with = |runtime: &_| reconcilers(runtime, &server, &own.user_agent);
+    Box::pin(operator::run(client, settings, with, stop)).await.map_err(Into::into)
 }

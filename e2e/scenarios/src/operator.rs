@@ -71,6 +71,11 @@ impl Operator {
         Ok(self.child.try_wait()?)
     }
 
+    /// The program, as it is built for tests.
+    pub(crate) fn program() -> Result<PathBuf> {
+        program(false)
+    }
+
     /// Kills the operator without warning.
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.child.kill().context("killing the operator")?;

@@ -2,6 +2,7 @@
 
 pub(crate) mod bad_input;
 pub(crate) mod bootstrap_token;
+pub(crate) mod chart;
 pub(crate) mod detach;
 pub(crate) mod embed;
 pub(crate) mod idle;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bed::{Bed, BedOptions, Cluster};
+use bed::{Bed, BedOptions, Cluster, Image};
 use fleetconfig_api::condition::{Condition, ConditionStatus};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
@@ -55,6 +55,13 @@ impl World {
 
     fn clusters<'a>(spokes: &[&'a str]) -> Vec<&'a str> {
         std::iter::once("hub").chain(spokes.iter().copied()).collect()
+    }
+
+    /// Clusters `hub` and the named spokes with nothing in them, and the operator's image.
+    pub(crate) async fn bare(spokes: &[&str]) -> Result<Self> {
+        let image = Image::program("fleetconfig-controller", Operator::program()?);
+        let bed = Bed::start(BedOptions::new(Self::clusters(spokes)).with_image(image)).await?;
+        Ok(Self { bed, operator: None, release: false })
     }
 
     async fn on(options: BedOptions, release: bool) -> Result<Self> {

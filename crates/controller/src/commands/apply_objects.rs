@@ -58,15 +58,32 @@ fn read(file: &Path) -> std::io::Result<String> {
     Ok(text)
 }
 
-/// The objects in a text of YAML documents; empty documents are none.
+/// The objects in a text of YAML (or JSON) documents, and in the lists among these; empty documents are
+/// none.
 fn manifests(text: &str, namespace: &str) -> anyhow::Result<Vec<Manifest>> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).context("it is not YAML")?;
-    let documents = documents.into_iter().filter(|document| !document.is_null()).enumerate();
-    documents
+    let objects = documents.into_iter().filter(|document| !document.is_null()).flat_map(members);
+    objects
+        .enumerate()
         .map(|(number, document)| {
-            manifest(document, namespace).with_context(|| format!("document {}", number + 1))
+            manifest(document, namespace).with_context(|| format!("object {}", number + 1))
         })
         .collect()
+}
+
+/// What a `List` holds; of anything else itself.
+fn members(mut document: Value) -> Vec<Value> {
+    let is_list = document.get("kind").and_then(Value::as_str) == Some("List");
+    match document.get_mut("items").map(Value::take) {
+        Some(Value::Array(items)) if is_list => items,
+        Some(items) => {
+            if let Value::Object(fields) = &mut document {
+                fields.insert("items".to_owned(), items);
+            }
+            vec![document]
+        }
+        None => vec![document],
+    }
 }
 
 fn manifest(mut document: Value, namespace: &str) -> anyhow::Result<Manifest> {

@@ -1,0 +1,230 @@
+//! The operator as a pod, from the Helm chart, with the rights that the chart gives it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use bed::audit::Filter;
+use bed::chart_tools::ChartTools;
+use fleet_plan::rights::{Asked, unused};
+use fleetconfig_api::v1alpha1::FleetConfig;
+use fleetconfig_api::v1beta1::{Hub, Spoke};
+use http::Request;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::ListParams;
+use kube::runtime::reflector::Lookup;
+use kube::{Api, ResourceExt};
+
+use super::prove;
+use super::walks::{members, one_identity_each};
+use crate::fixtures::{FLEET, NAMESPACE};
+use crate::wait::{Found, until};
+use crate::world::{RUNNING, World};
+
+/// Name of the release in all walks.
+const RELEASE: &str = "fleetconfig-controller";
+
+/// The spokes of walk 2.
+const SPOKES: [&str; 2] = ["hub-as-spoke", "spoke"];
+
+/// Walk 2 by its values file: installed, upgraded, guarded, emptied and uninstalled.
+pub(crate) async fn walk_two() -> Result<()> {
+    // Built before there are clusters: it may take minutes.
+    let helm = Helm::ready().await?;
+    prove(World::bare(&["spoke1"]).await?, async |world| {
+        world.offer_spoke("spoke", "spoke1").await?;
+        let helm = helm.on(world)?;
+        let values = root().join("deploy/helm/tests/walk-2.values.yaml");
+        helm.run(&[
+            "install",
+            RELEASE,
+            &helm.chart,
+            "--create-namespace",
+            "--wait",
+            "--values",
+            text(&values)?,
+        ])
+        .await?;
+        world.until_running(FLEET, RUNNING).await?;
+        members(world, &SPOKES).await?;
+        one_identity_each(world, &SPOKES).await?;
+        helm.run(&["test", RELEASE]).await?;
+
+        // An upgrade that rolls the operator changes nothing of the fleet, and no pass of it fails.
+        let before = operator_pod(world).await?;
+        helm.run(&["upgrade", RELEASE, &helm.chart, "--wait", "--reuse-values", "--set", "logLevel=debug"])
+            .await?;
+        let after = until("the operator's new pod to lead", RUNNING, async || {
+            let pod = operator_pod(world).await?;
+            let leads = pod != before
+                && metrics(world, &pod).await?.lines().any(|line| line == "fleetconfig_controller_leading 1");
+            Ok(Found::when(leads, pod, "it does not lead"))
+        })
+        .await?;
+        world.until_running(FLEET, RUNNING).await?;
+        until_every_kind_was_looked_at(world, &after).await?;
+        let failed = failed_passes(&metrics(world, &after).await?);
+        ensure!(failed.is_empty(), "passes failed after the upgrade: {failed:#?}");
+        one_identity_each(world, &SPOKES).await?;
+
+        // Nobody takes the operator away from a fleet that needs it to leave.
+        let refusal = helm.fails(&["uninstall", RELEASE]).await?;
+        ensure!(refusal.contains("pre-delete"), "uninstall failed, but not by its guard: {refusal}");
+        until_nothing_failed(world).await?;
+
+        world.delete_fleet(FLEET, RUNNING).await?;
+        for name in SPOKES {
+            world.until_gone(Api::<Spoke>::namespaced(world.admin()?, NAMESPACE), name, RUNNING).await?;
+        }
+        world.until_gone(Api::<Hub>::namespaced(world.admin()?, NAMESPACE), "hub", RUNNING).await?;
+        helm.run(&["uninstall", RELEASE, "--wait"]).await?;
+        rights_are_exact(world)?;
+        let fleets = Api::<FleetConfig>::all(world.admin()?).list(&ListParams::default()).await;
+        ensure!(fleets.is_ok(), "the CRDs went with the chart, and would have taken every fleet with them");
+        Ok(())
+    })
+    .await
+}
+
+/// The operator was refused nothing, and holds no right that it did not use or that is not tagged with
+/// what else it is for.
+fn rights_are_exact(world: &World) -> Result<()> {
+    let account = format!("system:serviceaccount:{NAMESPACE}:{RELEASE}");
+    let requests = world.hub()?.audit().requests(&Filter::all().user(&account))?;
+    ensure!(!requests.is_empty(), "no request by {account}");
+    let refused: BTreeSet<String> = requests
+        .iter()
+        .filter(|request| request.code == 403)
+        .map(|request| format!("{} {}/{} {}", request.verb, request.group, request.resource, request.name))
+        .collect();
+    ensure!(refused.is_empty(), "the chart does not give the operator the rights for: {refused:#?}");
+    let asked: BTreeSet<Asked> = requests
+        .iter()
+        .map(|request| Asked {
+            group: request.group.clone(),
+            resource: request.resource.clone(),
+            name: request.name.clone(),
+            verb: request.verb.clone(),
+        })
+        .collect();
+    let unused = unused(&asked);
+    ensure!(unused.is_empty(), "rights that were never used: {unused:#?}");
+    Ok(())
+}
+
+/// The name of the operator's pod, when there is just one.
+async fn operator_pod(world: &World) -> Result<String> {
+    let pods: Api<Pod> = Api::namespaced(world.admin()?, NAMESPACE);
+    let labels = ListParams::default().labels("app.kubernetes.io/component=operator");
+    let pods = pods.list(&labels).await?;
+    let names: Vec<String> = pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none())
+        .map(ResourceExt::name_any)
+        .collect();
+    Ok(names.join(" and "))
+}
+
+/// What a pod tells about itself, asked through the API server.
+async fn metrics(world: &World, pod: &str) -> Result<String> {
+    let path = format!("/api/v1/namespaces/{NAMESPACE}/pods/{pod}:8081/proxy/metrics");
+    Ok(world.admin()?.request_text(Request::get(path).body(Vec::new())?).await?)
+}
+
+/// The lines that count passes which did not succeed.
+fn failed_passes(metrics: &str) -> Vec<String> {
+    let passes = metrics.lines().filter(|line| line.starts_with("fleetconfig_controller_reconciles_total{"));
+    passes.filter(|line| !line.contains("result=\"Succeeded\"")).map(str::to_owned).collect()
+}
+
+async fn until_every_kind_was_looked_at(world: &World, pod: &str) -> Result<()> {
+    let kinds = [FleetConfig::kind(&()), Hub::kind(&()), Spoke::kind(&())];
+    until("a pass over each kind", RUNNING, async || {
+        let metrics = metrics(world, pod).await?;
+        let passed = |kind: &str| {
+            metrics.contains(&format!("reconciles_total{{kind=\"{kind}\",result=\"Succeeded\"}}"))
+        };
+        let missing = kinds.iter().find(|kind| !passed(kind));
+        Ok(Found::when(missing.is_none(), (), format!("no pass over a {missing:?}")))
+    })
+    .await
+}
+
+/// The guard that refused leaves the operator at work.
+async fn until_nothing_failed(world: &mut World) -> Result<()> {
+    world.until_running(FLEET, RUNNING).await?;
+    ensure!(!operator_pod(world).await?.is_empty(), "the operator is gone although uninstall failed");
+    Ok(())
+}
+
+/// Real Helm.
+struct Helm {
+    program: PathBuf,
+}
+
+impl Helm {
+    async fn ready() -> Result<Self> {
+        Ok(Self { program: ChartTools::ready().await?.helm() })
+    }
+
+    fn on(self, world: &World) -> Result<HelmOnHub> {
+        Ok(HelmOnHub {
+            program: self.program,
+            kubeconfig: world.hub()?.kubeconfig_path(),
+            home: world.bed.directory().path().join("helm"),
+            chart: text(&root().join("deploy/helm/fleetconfig-controller"))?.to_owned(),
+        })
+    }
+}
+
+/// Real Helm, pointed at the hub.
+struct HelmOnHub {
+    program: PathBuf,
+    kubeconfig: PathBuf,
+    home: PathBuf,
+    chart: String,
+}
+
+/// How long one run of Helm may take.
+const HELM: Duration = Duration::from_secs(240);
+
+impl HelmOnHub {
+    async fn output(&self, arguments: &[&str]) -> Result<std::process::Output> {
+        let mut command = tokio::process::Command::new(&self.program);
+        command
+            .args(arguments)
+            .args(["--namespace", NAMESPACE, "--timeout", "3m"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("HELM_CACHE_HOME", self.home.join("cache"))
+            .env("HELM_CONFIG_HOME", self.home.join("config"))
+            .env("HELM_DATA_HOME", self.home.join("data"))
+            .kill_on_drop(true);
+        let ran = tokio::time::timeout(HELM, command.output()).await;
+        ran.with_context(|| format!("helm {arguments:?} hangs"))?.context("starting helm")
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Result<()> {
+        let output = self.output(arguments).await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "helm {arguments:?} failed:\n{said}");
+        Ok(())
+    }
+
+    /// What Helm says when it must fail.
+    async fn fails(&self, arguments: &[&str]) -> Result<String> {
+        let output = self.output(arguments).await?;
+        if output.status.success() {
+            bail!("helm {arguments:?} succeeded");
+        }
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn text(path: &Path) -> Result<&str> {
+    path.to_str().context("the checkout's path is not UTF-8")
+}
