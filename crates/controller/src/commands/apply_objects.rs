@@ -136,7 +136,7 @@ async fn apply_once(cluster: &Cluster, manifest: &Manifest, force: bool) -> Resu
     let live = cluster.get(&manifest.key).await?;
     // Fields that Helm has set came from a chart; as ours they go when the chart does not set them
     // any more.
-    if let Some(operations) = live.as_ref().and_then(adoption) {
+    if let Some(operations) = live.as_ref().and_then(|live| adoption(live, &manifest.body)) {
         cluster.json_patch(&manifest.key, &operations, FIELD_MANAGER).await?;
         info!(object = %manifest.key, "took over what Helm had set");
     }

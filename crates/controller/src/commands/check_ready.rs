@@ -1,16 +1,21 @@
 //! `check-ready`: whether an operator says that it is ready.
 
-use anyhow::{Context, bail};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
 use http::{Request, Uri, header};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::time::timeout;
 use tracing::{debug, info};
 
 use super::patience::Patience;
+
+/// How long one attempt may take; there is always one.
+const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// A line for each precondition; more is not read.
 const LARGEST_ANSWER: usize = 16 << 10;
@@ -26,10 +31,7 @@ pub async fn run(url: &Uri, seconds: u64) -> anyhow::Result<()> {
     }
     let patience = Patience::seconds(seconds);
     loop {
-        let answer = match timeout_at(patience.deadline(), ask(url)).await {
-            Ok(answer) => answer,
-            Err(_) => bail!("{url} did not answer within {seconds} s"),
-        };
+        let answer = timeout(ATTEMPT, ask(url)).await.unwrap_or_else(|_| Err(anyhow!("no answer")));
         let seen = match answer {
             Ok((200, _)) => {
                 info!(%url, "ready");

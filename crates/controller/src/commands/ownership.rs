@@ -4,6 +4,9 @@
 //! manager `helm`. An apply by another manager would be a conflict where the value changes, and where
 //! the chart does not set a field any more the field would stay for ever. So Helm's entry in
 //! `managedFields` is merged into ours first.
+//!
+//! What is below a field that the chart sets to `{}` is not taken over: most of it are defaults, which
+//! Helm's entry has as well, and an API server turns an object whose last field is given up into null.
 
 use kube::core::DynamicObject;
 use serde_json::{Map, Value, json};
@@ -13,13 +16,13 @@ use super::apply_objects::FIELD_MANAGER;
 /// The name under which Helm writes.
 const HELM: &str = "helm";
 
-/// The patch that makes Helm's fields ours; none when it has none. It fails if the object has changed
-/// since it was read.
-pub(super) fn adoption(live: &DynamicObject) -> Option<Vec<Value>> {
+/// The patch that makes Helm's fields ours before `document` is applied; none when it has none. It
+/// fails if the object has changed since it was read.
+pub(super) fn adoption(live: &DynamicObject, document: &Value) -> Option<Vec<Value>> {
     let version = live.metadata.resource_version.as_deref()?;
     let entries = serde_json::to_value(live.metadata.managed_fields.as_ref()?).ok()?;
     let Value::Array(entries) = entries else { return None };
-    let entries = merged(entries)?;
+    let entries = merged(entries, document)?;
     Some(vec![
         json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
         json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}),
@@ -28,7 +31,7 @@ pub(super) fn adoption(live: &DynamicObject) -> Option<Vec<Value>> {
 
 /// The entries with Helm's merged into ours; none when Helm has none. Entries of another version of
 /// the API stay: their fields may have other names.
-fn merged(entries: Vec<Value>) -> Option<Vec<Value>> {
+fn merged(entries: Vec<Value>, document: &Value) -> Option<Vec<Value>> {
     let (helms, mut others): (Vec<Value>, Vec<Value>) =
         entries.into_iter().partition(|entry| is_of(entry, HELM) && text(entry, "subresource").is_empty());
     let first = helms.first()?;
@@ -40,6 +43,7 @@ fn merged(entries: Vec<Value>) -> Option<Vec<Value>> {
     for entry in helms {
         unite(&mut fields, fields_of(entry));
     }
+    spare_below_empty(&mut fields, document);
     let ours = others.iter().position(|entry| {
         is_of(entry, FIELD_MANAGER)
             && text(entry, "operation") == "Apply"
@@ -74,6 +78,29 @@ fn fields_of(mut entry: Value) -> Map<String, Value> {
     }
 }
 
+/// Takes out what is below objects that are empty in the document.
+fn spare_below_empty(fields: &mut Map<String, Value>, document: &Value) {
+    for (key, below) in fields.iter_mut() {
+        let Value::Object(below) = below else { continue };
+        match part(document, key) {
+            Some(Value::Object(part)) if part.is_empty() => below.clear(),
+            Some(part) => spare_below_empty(below, part),
+            None => {}
+        }
+    }
+}
+
+/// The part of a document that a key of `fieldsV1` means: `f:NAME` a field, `k:{…}` the item of a list
+/// that has these fields.
+fn part<'a>(document: &'a Value, key: &str) -> Option<&'a Value> {
+    if let Some(name) = key.strip_prefix("f:") {
+        return document.get(name);
+    }
+    let wanted: Map<String, Value> = serde_json::from_str(key.strip_prefix("k:")?).ok()?;
+    let mut items = document.as_array()?.iter();
+    items.find(|item| wanted.iter().all(|(field, value)| item.get(field) == Some(value)))
+}
+
 /// A set of fields is a tree; the union of two is that of their branches.
 fn unite(into: &mut Map<String, Value>, from: Map<String, Value>) {
     for (field, below) in from {
@@ -98,10 +125,10 @@ mod tests {
 
     #[test]
     fn without_helm_there_is_nothing_to_adopt() {
-        assert_eq!(merged(vec![entry("kubectl", "Update", json!({"f:a": {}}))]), None);
+        assert_eq!(merged(vec![entry("kubectl", "Update", json!({"f:a": {}}))], &Value::Null), None);
         let mut status = entry(HELM, "Update", json!({"f:status": {}}));
         status["subresource"] = "status".into();
-        assert_eq!(merged(vec![status]), None);
+        assert_eq!(merged(vec![status], &Value::Null), None);
     }
 
     #[test]
@@ -111,8 +138,26 @@ mod tests {
         let user = entry("kubectl", "Update", json!({"f:spec": {"f:e": {}}}));
         let mut older = entry(HELM, "Apply", json!({"f:spec": {"f:old": {}}}));
         older["apiVersion"] = "g/v0".into();
-        let all = merged(vec![helm, ours, user.clone(), older.clone()]).unwrap();
+        let all =
+            merged(vec![helm, ours, user.clone(), older.clone()], &json!({"spec": {"b": {"c": 1}}})).unwrap();
         let united = json!({"f:spec": {".": {}, "f:a": {}, "f:b": {"f:c": {}, "f:d": {}}}});
         assert_eq!(all, [user, older, entry(FIELD_MANAGER, "Apply", united)]);
+    }
+
+    #[test]
+    fn what_is_below_an_empty_object_is_left_where_it_is() {
+        let helm = json!({"f:spec": {"f:hub": {".": {}, "f:a": {}}, "f:gone": {"f:b": {}}, "f:spokes": {
+            "k:{\"name\":\"x\"}": {"f:name": {}, "f:klusterlet": {"f:mode": {}}},
+            "k:{\"name\":\"y\"}": {"f:name": {}, "f:klusterlet": {"f:mode": {}}},
+        }}});
+        let document = json!({"spec": {"hub": {}, "spokes": [
+            {"name": "x", "klusterlet": {}}, {"name": "y", "klusterlet": {"mode": "Default"}},
+        ]}});
+        let all = merged(vec![entry(HELM, "Update", helm)], &document).unwrap();
+        let fields = json!({"f:spec": {"f:hub": {}, "f:gone": {"f:b": {}}, "f:spokes": {
+            "k:{\"name\":\"x\"}": {"f:name": {}, "f:klusterlet": {}},
+            "k:{\"name\":\"y\"}": {"f:name": {}, "f:klusterlet": {"f:mode": {}}},
+        }}});
+        assert_eq!(all, [entry(FIELD_MANAGER, "Apply", fields)]);
     }
 }

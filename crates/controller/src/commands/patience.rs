@@ -25,11 +25,6 @@ impl Patience {
         Self { deadline: Instant::now() + duration.min(CENTURY) }
     }
 
-    /// Until when.
-    pub(super) fn deadline(self) -> Instant {
-        self.deadline
-    }
-
     /// Waits a moment; false when there is none left.
     pub(super) async fn has_another_moment(self) -> bool {
         if Instant::now() >= self.deadline {

@@ -144,7 +144,7 @@ async fn a_configuration_that_comes_later_is_waited_for() {
 /// every handshake succeeds, against the bundle of that moment and that of a look before.
 #[tokio::test]
 async fn through_whole_rotations_every_handshake_succeeds() {
-    let times = Times { authority: 20 * 24 * HOUR, rotate_before: 5 * 24 * HOUR, ..Times::default() };
+    let times = Times { authority: 12 * 24 * HOUR, rotate_before: 4 * 24 * HOUR, ..Times::default() };
     let server = cluster();
     let start_one = async || Replica::start_with(&server, times).await;
     let mut replicas = [start_one().await, start_one().await, start_one().await];
@@ -154,17 +154,17 @@ async fn through_whole_rotations_every_handshake_succeeds() {
     let mut now = start();
     let mut seen = vec![bundle(&server)];
     let (mut lagging, mut looks, mut since_change) = (seen[0].clone(), 0, 0);
-    while now < start() + 40 * 24 * HOUR {
+    while now < start() + 20 * 24 * HOUR {
         // After a change every minute counts; otherwise hours pass.
         let busy = authorities(&lagging) > 1 && since_change < 8;
-        now += if busy { Duration::from_secs(61) } else { 5 * HOUR };
+        now += if busy { Duration::from_secs(61) } else { 9 * HOUR };
         looks += 1;
         for replica in &mut replicas {
             pass(replica, now).await;
         }
-        if looks % 17 == 0 {
-            replicas[looks / 17 % 3] = start_one().await;
-            pass(&mut replicas[looks / 17 % 3], now).await;
+        if looks % 11 == 0 {
+            replicas[looks / 11 % 3] = start_one().await;
+            pass(&mut replicas[looks / 11 % 3], now).await;
         }
         let current = bundle(&server);
         for replica in &replicas {
@@ -211,8 +211,9 @@ async fn a_crash_after_any_request_leaves_nothing_behind() {
     for request in 1..12 {
         let server = cluster();
         let mut replica = Replica::start(&server).await;
-        server.inject(Fault::lose_response().skip(request - 1).times(1));
+        let lost = server.inject(Fault::lose_response().skip(request - 1).times(1));
         let _ = replica.keeper.pass(start()).await;
+        lost.remove();
         let mut next = Replica::start(&server).await;
         pass(&mut next, start()).await;
         assert_eq!(standing(&next), Standing::Ready, "after request {request}");
