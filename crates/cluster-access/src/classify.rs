@@ -49,6 +49,10 @@ impl Failure {
         if (text.contains("admission webhook \"") || text.contains("ValidatingAdmissionPolicy '"))
             && text.contains("denied")
         {
+            // OCM's webhook on a cluster whose namespace of the time before is not gone yet.
+            if text.contains("is terminating") {
+                return Self::NamespaceTerminating { message };
+            }
             return Self::Denied { message };
         }
         match status.code {

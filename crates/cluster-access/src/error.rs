@@ -235,11 +235,12 @@ impl Failure {
             Self::Conflict { .. } => Reason::ForeignManagerConflict,
             Self::WebhookUnavailable { .. } => Reason::WebhooksNotReady,
             Self::Unusable { .. } => Reason::KubeconfigInvalid,
+            // What was there before is still on its way out.
+            Self::NamespaceTerminating { .. } => Reason::Detaching,
             Self::Stale { .. }
             | Self::AlreadyExists
             | Self::NotFound { .. }
             | Self::NotServed
-            | Self::NamespaceTerminating { .. }
             | Self::Invalid { .. }
             | Self::Api { .. } => Reason::InternalError,
         }

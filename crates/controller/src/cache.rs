@@ -91,6 +91,8 @@ type Objects<K> = BTreeMap<Key, Entry<K>>;
 #[derive(Debug)]
 struct Shared<K> {
     objects: RwLock<Objects<K>>,
+    /// The namespaces that are watched; `None` means the whole cluster.
+    namespaces: Option<Vec<String>>,
     /// One per writer.
     states: watch::Sender<Vec<CacheState>>,
 }
@@ -111,7 +113,7 @@ impl<K: Watched> Cache<K> {
     /// A cache that one watch of the whole cluster fills.
     #[must_use]
     pub fn new() -> (Self, CacheWriter<K>) {
-        let cache = Self::with_states(1);
+        let cache = Self::with_states(1, None);
         let writer = CacheWriter::new(&cache, 0, None);
         (cache, writer)
     }
@@ -119,7 +121,7 @@ impl<K: Watched> Cache<K> {
     /// A cache that one watch per namespace fills.
     #[must_use]
     pub fn of_namespaces(namespaces: &[String]) -> (Self, Vec<CacheWriter<K>>) {
-        let cache = Self::with_states(namespaces.len());
+        let cache = Self::with_states(namespaces.len(), Some(namespaces.to_vec()));
         let writers = namespaces
             .iter()
             .enumerate()
@@ -128,13 +130,27 @@ impl<K: Watched> Cache<K> {
         (cache, writers)
     }
 
-    fn with_states(writers: usize) -> Self {
+    fn with_states(writers: usize, namespaces: Option<Vec<String>>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 objects: RwLock::default(),
+                namespaces,
                 states: watch::Sender::new(vec![CacheState::Loading; writers]),
             }),
         }
+    }
+
+    /// Whether objects of this namespace are watched.
+    #[must_use]
+    pub fn covers(&self, namespace: &str) -> bool {
+        let watched = self.shared.namespaces.as_ref();
+        watched.is_none_or(|watched| watched.iter().any(|one| one == namespace))
+    }
+
+    /// Whether there is an object of this UID, readable or not.
+    #[must_use]
+    pub fn has_uid(&self, uid: &str) -> bool {
+        self.read(|objects| objects.values().any(|entry| entry.meta().uid.as_deref() == Some(uid)))
     }
 
     /// The object of this name, readable or not.

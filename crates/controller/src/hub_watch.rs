@@ -47,10 +47,16 @@ pub struct HubView {
 }
 
 impl HubView {
-    /// Whether every cache is complete, or known to be of a kind that is not served.
+    /// Whether every cache that is decided by is complete, or known to be of a kind that is not served.
+    /// The works only wake: before a cluster goes, they are read.
     #[must_use]
     pub fn is_known(&self) -> bool {
-        let states = [self.cluster_managers.state(), self.managed_clusters.state(), self.csrs.state()];
+        let states = [
+            self.cluster_managers.state(),
+            self.managed_clusters.state(),
+            self.csrs.state(),
+            self.accounts.state(),
+        ];
         !states.contains(&CacheState::Loading)
     }
 }

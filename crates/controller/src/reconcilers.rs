@@ -13,14 +13,13 @@ mod spoke;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cluster_access::{AccessOptions, Cluster};
+use cluster_access::{AccessOptions, Cluster, ObjectKey};
 use fleet_plan::endpoint::EndpointFacts;
-use fleetconfig_api::common::SecretReference;
 use fleetconfig_api::v1beta1::Hub;
 use hub_bootstrapper::HubBootstrapper;
 use jiff::Timestamp;
 use kube::runtime::reflector::ObjectRef;
-use spoke_joiner::SpokeJoiner;
+use spoke_joiner::{Claims, SpokeJoiner};
 
 pub use self::fleet::FleetReconciler;
 pub use self::hub::HubReconciler;
@@ -38,8 +37,11 @@ pub struct Shared {
     options: AccessOptions,
     hubs: Mutex<HashMap<ObjectRef<Hub>, Arc<OpenHub>>>,
     echo: Echo,
-    /// References into other namespaces that FleetConfigs have granted to their children, by UID.
-    granted: Mutex<HashMap<String, SecretReference>>,
+    /// Which Spoke has a cluster.
+    claims: Claims,
+    /// UIDs of the objects whose finalizers have been taken off, by kind, namespace and name. The cache
+    /// may show them for a moment longer.
+    finished: Mutex<HashMap<ObjectKey, String>>,
     /// The refused certificate requests of each Spoke that were told of, by UID.
     refused: Mutex<HashMap<String, BTreeSet<String>>>,
     /// Generations of the objects whose unreadable form has been reported, by UID.
@@ -99,7 +101,8 @@ pub fn reconcilers(
         options,
         hubs: Mutex::default(),
         echo: Echo::default(),
-        granted: Mutex::default(),
+        claims: Claims::default(),
+        finished: Mutex::default(),
         refused: Mutex::default(),
         invalid: Mutex::default(),
     });

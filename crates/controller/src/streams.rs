@@ -26,9 +26,9 @@ use crate::reconcile::error_chain;
 /// How long nothing at all may move while a list is being read.
 const QUIET_LIST: Duration = Duration::from_secs(60);
 
-/// How long nothing at all may move in a watch. A healthy quiet watch wakes about every minute
-/// (bookmarks), and at the latest when kube's idle guard ends it after 295 s.
-const QUIET_WATCH: Duration = Duration::from_secs(330);
+/// How long nothing at all may move in a watch. A healthy quiet watch wakes about every minute, by
+/// bookmarks; so an API server that hangs, and whose connection does not break, is noticed by then.
+const QUIET_WATCH: Duration = Duration::from_secs(150);
 
 /// How long a stream may stand still before the process counts as dead: it should have noticed by
 /// itself (above) and begun anew.

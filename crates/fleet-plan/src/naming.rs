@@ -4,6 +4,10 @@ use sha2::{Digest, Sha256};
 
 use crate::manifests::inventory::label_value;
 
+/// OCM's namespaces: that of its operators, and those that begin like it.
+const OCM: &str = "open-cluster-management";
+const OCM_PREFIX: &str = "open-cluster-management-";
+
 /// Longest prefix of a Spoke's name that fits into a derived managed-cluster name of 63 characters.
 const DERIVED_PREFIX: usize = 54;
 
@@ -57,6 +61,11 @@ pub enum NameClash {
         /// Name of the owner.
         name: String,
     },
+    /// The hub needs the namespace of that name for something else.
+    #[error(
+        "a ManagedCluster {0} would live in namespace {0} of the hub, which belongs to Kubernetes or to OCM; set spec.managedClusterName to another name"
+    )]
+    Reserved(String),
     /// More than one ManagedCluster carries this Spoke's owner labels.
     #[error(
         "ManagedClusters {0} and {1} both carry this Spoke's owner labels; set spec.managedClusterName to the right one"
@@ -69,7 +78,8 @@ pub enum NameClash {
 /// those); else the derived name. A name in the status stands.
 ///
 /// # Errors
-/// When the name belongs to another Spoke, or two clusters claim to be this Spoke's.
+/// When the name belongs to another Spoke, or two clusters claim to be this Spoke's, or OCM would make
+/// the cluster's home in a namespace that belongs to Kubernetes or to itself.
 pub fn managed_cluster_name(question: NameQuestion<'_>) -> Result<String, NameClash> {
     let NameQuestion { namespace, name, resolved, declared, clusters } = question;
     // The owner label holds no more than a label value.
@@ -91,6 +101,11 @@ pub fn managed_cluster_name(question: NameQuestion<'_>) -> Result<String, NameCl
             }
         }
     };
+    // OCM keeps a cluster's works and add-ons in a namespace of the cluster's name, and gives its agent
+    // rights there.
+    if choice.starts_with("kube-") || choice == OCM || choice.starts_with(OCM_PREFIX) {
+        return Err(NameClash::Reserved(choice));
+    }
     match clusters.iter().find(|cluster| cluster.name == choice) {
         Some(NamedCluster { owner: Some((owner_namespace, owner_name)), .. })
             if (owner_namespace.as_str(), owner_name.as_str()) != (namespace, label.as_str()) =>
@@ -160,6 +175,15 @@ mod tests {
             managed_cluster_name(ask(None, &clusters)),
             Ok(derived_managed_cluster_name("fleet", "paris"))
         );
+    }
+
+    #[test]
+    fn the_namespaces_of_kubernetes_and_ocm_are_nobodys_name() {
+        for name in ["kube-system", "open-cluster-management", "open-cluster-management-hub"] {
+            let answer = managed_cluster_name(ask(Some(name), &[]));
+            assert_eq!(answer, Err(NameClash::Reserved(name.to_owned())));
+        }
+        assert!(managed_cluster_name(ask(Some("open-cluster"), &[])).is_ok());
     }
 
     #[test]

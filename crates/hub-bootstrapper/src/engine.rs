@@ -29,6 +29,8 @@ const ROUNDS: usize = 3;
 #[derive(Debug)]
 pub struct HubBootstrapper {
     cluster: Cluster,
+    /// UID of the cluster that holds the Hub object.
+    home: Option<String>,
     ledger: Ledger,
     memory: Mutex<Memory>,
 }
@@ -110,7 +112,13 @@ pub enum Removal {
 impl HubBootstrapper {
     /// The engine of the hub on this cluster.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, ledger: Ledger::default(), memory: Mutex::default() }
+        Self { cluster, home: None, ledger: Ledger::default(), memory: Mutex::default() }
+    }
+
+    /// As [`HubBootstrapper::new`], for a Hub object that is kept in a cluster. Its claim says in which,
+    /// so that nobody elsewhere takes the Hub for gone because he cannot see it.
+    pub fn of_hub_in(home: &ClusterUid, cluster: Cluster) -> Self {
+        Self { home: Some(home.as_str().to_owned()), ..Self::new(cluster) }
     }
 
     /// The hub's cluster.
@@ -226,6 +234,7 @@ impl HubBootstrapper {
             namespace: pass.hub.namespace().unwrap_or_default(),
             name: pass.hub.name_any(),
             uid: pass.hub.uid().unwrap_or_default(),
+            home: self.home.clone(),
         };
         let known = {
             let memory = self.memory();

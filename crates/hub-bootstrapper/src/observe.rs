@@ -2,7 +2,9 @@
 
 use cluster_access::{AccessError, Cluster, Failure, ObjectKey};
 use fleet_plan::endpoint::{ClusterInfo, EndpointFacts};
-use fleet_plan::hub::facts::{Claim, ClusterManagerSeen, HubFacts, Inhabitants, Owner, ValuesText};
+use fleet_plan::hub::facts::{
+    Claim, ClaimSeen, ClusterManagerSeen, HubFacts, Inhabitants, Owner, ValuesText,
+};
 use fleet_plan::release::image_tag;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -74,6 +76,7 @@ pub(crate) async fn observe(
         values,
         endpoint,
         inhabitants: Inhabitants::default(),
+        home: owner.home.clone(),
     })
 }
 
@@ -84,18 +87,25 @@ async fn read_claim(
     owner_exists: OwnerExists<'_>,
 ) -> Result<Claim, AccessError> {
     let Some(namespace) = cluster.get_as::<Namespace>(claim).await? else { return Ok(Claim::Free) };
+    let seen = ClaimSeen {
+        uid: namespace.uid().unwrap_or_default(),
+        resource_version: namespace.resource_version().unwrap_or_default(),
+        labels: namespace.labels().clone(),
+    };
     let Some(holder) = Owner::of(namespace.labels()) else {
         // A namespace of that name without a holder: left by hand, or of a release that made none.
-        return Ok(Claim::Abandoned { owner: "nobody".to_owned() });
+        return Ok(Claim::Abandoned { owner: "nobody".to_owned(), namespace: seen });
     };
     if holder.uid == owner.uid {
         return Ok(Claim::Ours);
     }
     let shown = format!("{} {}/{}", holder.kind, holder.namespace, holder.name);
-    if owner_exists(&holder) {
+    // Whether a Hub in another cluster still exists cannot be seen from here.
+    let elsewhere = holder.home.is_some() && owner.home.is_some() && holder.home != owner.home;
+    if elsewhere || owner_exists(&holder) {
         Ok(Claim::Foreign { owner: shown })
     } else {
-        Ok(Claim::Abandoned { owner: shown })
+        Ok(Claim::Abandoned { owner: shown, namespace: seen })
     }
 }
 

@@ -12,7 +12,7 @@ use kube::Resource;
 
 use crate::engine::{Detachment, SpokeJoiner, SpokePass};
 use crate::error::{SpokeError, failure};
-use crate::observe::{observe, serves_a_hub};
+use crate::observe::{foreign_works, namespace, observe, serves_a_hub};
 
 impl SpokeJoiner {
     /// Brings a spoke that leaves nearer to its end. `leaving` is the hub's side, `None` when the
@@ -67,6 +67,12 @@ impl SpokeJoiner {
             && (desired.bootstrap == BootstrapKind::Token || self.left_tokens(pass.spoke))
         {
             hub.tokens = self.tokens(&desired).await?;
+        }
+        if let Some(hub) = &mut leaving
+            && hub.managed_cluster.as_ref().is_some_and(|cluster| cluster.meta().deletion_timestamp.is_none())
+        {
+            hub.works = foreign_works(&self.hub, &desired.cluster_name).await.map_err(SpokeError::Hub)?;
+            hub.namespace = namespace(&self.hub, &desired.cluster_name).await.map_err(SpokeError::Hub)?;
         }
         if pass.spoke.spec.deletion_policy == DeletionPolicy::Orphan {
             return self.orphan(pass.spoke, leaving.as_ref(), &desired, pass.now).await;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cluster_access::{Cluster, Executed, Executor, Ledger};
-use fleet_plan::hub::facts::ValuesText;
+use cluster_access::{Cluster, ClusterUid, Executed, Executor, Ledger};
+use fleet_plan::hub::facts::{Owner, ValuesText};
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::TOKEN_NAMESPACE;
 use fleet_plan::plan::{Step, Wake};
@@ -24,6 +24,7 @@ use kube::api::ListParams;
 use kube::core::ApiResource;
 
 use crate::FIELD_MANAGER;
+use crate::claims::Claims;
 use crate::endpoint::verified;
 use crate::error::{SpokeError, failure};
 use crate::observe::observe;
@@ -36,6 +37,7 @@ pub struct SpokeJoiner {
     /// What passes before this one have learnt of each spoke, by the Spoke's UID. Losing it costs a
     /// look, never correctness.
     memory: Mutex<HashMap<String, Learnt>>,
+    claims: Claims,
 }
 
 /// What passes before this one have learnt of a spoke. Its status has the same, but a detail of a
@@ -45,8 +47,6 @@ struct Learnt {
     way_in: WayIn,
     /// UID of the spoke's cluster.
     cluster_uid: Option<String>,
-    /// A pass has found that cluster bare and is at work on it.
-    at_work: bool,
     /// Hash of what was applied on the spoke with success.
     applied_hash: Option<String>,
 }
@@ -141,7 +141,13 @@ pub enum Detachment {
 impl SpokeJoiner {
     /// The engine of the spokes of the hub on this cluster.
     pub fn new(hub: Cluster) -> Self {
-        Self { hub, ledger: Ledger::default(), memory: Mutex::default() }
+        Self::sharing(hub, Claims::default())
+    }
+
+    /// As [`SpokeJoiner::new`], for a process with more than one hub: what the engines of all of them
+    /// share.
+    pub fn sharing(hub: Cluster, claims: Claims) -> Self {
+        Self { hub, ledger: Ledger::default(), memory: Mutex::default(), claims }
     }
 
     /// Brings a spoke nearer to what is declared, and says how it stands. `open` opens the spoke's
@@ -175,10 +181,9 @@ impl SpokeJoiner {
         if known_uid.is_none() || needs_look(&desired, ready, &progress, pass.now) {
             match self.look(open, &desired).await {
                 Ok((cluster, mut seen)) => {
-                    if progress.applied_hash.is_none()
-                        && let Some(refusal) = self.claimed_by_another(pass, &seen.cluster_uid)
-                    {
-                        return Ok(refusal_outcome(&refusal, pass));
+                    seen.held_by = holder(&seen, pass);
+                    if seen.held_by.is_none() && !self.claim(pass, &seen.cluster_uid) {
+                        return Ok(refusal_outcome(&taken(), pass));
                     }
                     if (seen.cluster_uid == ready.cluster_uid) != is_hub {
                         desired = match self.desire(pass, ready, !is_hub) {
@@ -217,7 +222,6 @@ impl SpokeJoiner {
         let learnt = Learnt {
             way_in: before.after(desired.bootstrap, &plan.steps, &done),
             cluster_uid: verdict.cluster_uid.clone(),
-            at_work: false,
             applied_hash: verdict.applied_hash.clone().or(progress.applied_hash),
         };
         self.memory().insert(pass.spoke.uid().unwrap_or_default(), learnt);
@@ -235,7 +239,9 @@ impl SpokeJoiner {
 
     /// Forgets what is known about a Spoke that no longer exists.
     pub fn forget(&self, spoke: &Spoke) {
-        self.memory().remove(&spoke.uid().unwrap_or_default());
+        let uid = spoke.uid().unwrap_or_default();
+        self.claims.give_up(&uid);
+        self.memory().remove(&uid);
     }
 
     pub(crate) fn desire(
@@ -278,27 +284,10 @@ impl SpokeJoiner {
         executor.run(steps).await.map_err(SpokeError::Execute)
     }
 
-    /// Claims the cluster for the Spoke, or says which other Spoke has it. Two that begin at the same
-    /// time both see a bare cluster; afterwards the Klusterlet on it tells.
-    fn claimed_by_another(&self, pass: &SpokePass<'_>, cluster_uid: &str) -> Option<Refusal> {
+    /// Claims the cluster for the Spoke; false when another one has it.
+    fn claim(&self, pass: &SpokePass<'_>, cluster_uid: &str) -> bool {
         let own = pass.spoke.uid().unwrap_or_default();
-        let mut memory = self.memory();
-        let taken = memory.iter().any(|(uid, learnt)| {
-            *uid != own
-                && learnt.cluster_uid.as_deref() == Some(cluster_uid)
-                && (learnt.at_work || learnt.applied_hash.is_some())
-                && (pass.lives.0)(uid)
-        });
-        if taken {
-            return Some(Refusal {
-                reason: Reason::NameTaken,
-                message: "another Spoke has joined, or is joining, the very cluster that spec.kubeconfig leads to; a cluster is one Spoke: point spec.kubeconfig at another cluster, or delete one of the two".to_owned(),
-            });
-        }
-        let claim = memory.entry(own).or_default();
-        claim.cluster_uid = Some(cluster_uid.to_owned());
-        claim.at_work = true;
-        None
+        self.claims.lay(&ClusterUid::from(cluster_uid.to_owned()), &own, pass.lives.0)
     }
 
     fn learnt(&self, spoke: &Spoke) -> Learnt {
@@ -344,6 +333,20 @@ impl SpokeJoiner {
 
     fn memory(&self) -> MutexGuard<'_, HashMap<String, Learnt>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Another Spoke that exists and whose labels the Klusterlet carries.
+fn holder(seen: &SpokeSeen, pass: &SpokePass<'_>) -> Option<String> {
+    let owner = Owner::of(&seen.klusterlet.as_ref()?.labels)?;
+    let other = Some(&owner.uid) != pass.spoke.uid().as_ref() && (pass.lives.0)(&owner.uid);
+    other.then(|| format!("{}/{}", owner.namespace, owner.name))
+}
+
+fn taken() -> Refusal {
+    Refusal {
+        reason: Reason::NameTaken,
+        message: "another Spoke has joined, or is joining, the very cluster that spec.kubeconfig leads to; a cluster is one Spoke: point spec.kubeconfig at another cluster, or delete one of the two".to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! What to do is decided in [`fleet_plan::spoke`]; this crate reads and writes.
 
+mod claims;
 mod detach;
 mod endpoint;
 mod engine;
@@ -14,6 +15,7 @@ mod error;
 mod observe;
 mod until_joined;
 
+pub use claims::Claims;
 pub use engine::{Detachment, SpokeJoiner, SpokeLives, SpokeOutcome, SpokePass};
 pub use error::{SpokeError, kubeconfig_failure};
 pub use fleet_plan::hub::facts::{ReportedHub, ValuesText};

@@ -2,14 +2,15 @@
 
 use cluster_access::{AccessError, Cluster, Failure, ObjectKey};
 use fleet_plan::spoke::credentials;
-use fleet_plan::spoke::facts::{KlusterletSeen, SpokeSeen};
+use fleet_plan::spoke::facts::{ClusterNamespace, KlusterletSeen, SpokeSeen};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::ResourceExt;
 use kube::api::ListParams;
-use kube::core::PartialObjectMeta;
-use ocm_api::names::{namespaces, objects, secrets};
+use kube::core::{ApiResource, PartialObjectMeta};
+use ocm_api::names::{labels, namespaces, objects, secrets};
 use ocm_api::operator::v1::Klusterlet;
+use ocm_api::work::v1::ManifestWork;
 
 /// Reads what a plan needs to know about the spoke's cluster, in two round trips at most.
 ///
@@ -21,6 +22,7 @@ pub(crate) async fn observe(cluster: &Cluster, agent_namespace: &str) -> Result<
     let mut seen = SpokeSeen {
         cluster_uid: uid.as_str().to_owned(),
         klusterlet: None,
+        held_by: None,
         other_klusterlets: Vec::new(),
         bootstrap: None,
         credential: None,
@@ -53,6 +55,39 @@ pub(crate) async fn observe(cluster: &Cluster, agent_namespace: &str) -> Result<
 pub(crate) async fn serves_a_hub(cluster: &Cluster) -> Result<bool, AccessError> {
     let operator = ObjectKey::namespaced::<Deployment>(namespaces::OPERATOR, objects::CLUSTER_MANAGER);
     Ok(cluster.get_as::<PartialObjectMeta<Deployment>>(&operator).await?.is_some())
+}
+
+/// ManifestWorks in a cluster's namespace on its hub that belong to no add-on, by name. They are read
+/// when they matter: a watch that has only begun, or fails, would say that there are none.
+///
+/// # Errors
+/// When the hub does not answer.
+pub(crate) async fn foreign_works(hub: &Cluster, cluster_name: &str) -> Result<Vec<String>, AccessError> {
+    let kind = ApiResource::erase::<ManifestWork>(&());
+    let works: Vec<PartialObjectMeta<ManifestWork>> = match hub
+        .list_as(&kind, Some(cluster_name), &ListParams::default())
+        .await
+    {
+        Ok(works) => works,
+        Err(error) if matches!(error.failure(), Failure::NotServed | Failure::NotFound { .. }) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    let foreign = works.iter().filter(|work| !work.labels().contains_key(labels::ADDON_NAME));
+    Ok(foreign.map(ResourceExt::name_any).collect())
+}
+
+/// A cluster's namespace on its hub.
+///
+/// # Errors
+/// When the hub does not answer.
+pub(crate) async fn namespace(
+    hub: &Cluster,
+    cluster_name: &str,
+) -> Result<Option<ClusterNamespace>, AccessError> {
+    let key = ObjectKey::cluster::<Namespace>(cluster_name);
+    let found = hub.get_as::<PartialObjectMeta<Namespace>>(&key).await?;
+    let created = found.and_then(|namespace| namespace.metadata.creation_timestamp);
+    Ok(created.map(|created| ClusterNamespace { created: created.0 }))
 }
 
 /// The Klusterlets of the cluster; none when it does not know the kind.

@@ -1,7 +1,6 @@
 //! From a kubeconfig field to an open cluster.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::PoisonError;
 
 use cluster_access::{AccessOptions, CheckedKubeconfig, Cluster, Failure, ObjectKey};
 use fleet_plan::compose::children::is_child;
@@ -9,6 +8,7 @@ use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::spoke::facts::AccessFailure;
 use fleetconfig_api::Reason;
 use fleetconfig_api::common::{AccessPath, ConfigMapRef, Kubeconfig, SecretReference};
+use fleetconfig_api::v1alpha1::FleetConfig;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ObjectMeta;
 use spoke_joiner::kubeconfig_failure;
@@ -24,12 +24,14 @@ pub(super) struct Opened {
 }
 
 impl Shared {
-    /// Opens the cluster that a kubeconfig field of an object leads to, as one in that role.
+    /// Opens the cluster that a kubeconfig field of an object leads to, as one in that role. `granted` is
+    /// the reference into another namespace that its status says was granted.
     pub(super) async fn open(
         &self,
         meta: &ObjectMeta,
         field: &Kubeconfig,
         role: ClusterRole,
+        granted: Option<&SecretReference>,
     ) -> Result<Opened, AccessFailure> {
         let path = field.access_path().map_err(|error| AccessFailure {
             reason: Reason::InvalidSpec,
@@ -41,7 +43,7 @@ impl Shared {
             }
             AccessPath::Secret(reference) => reference,
         };
-        let bytes = self.kubeconfig_bytes(meta, reference).await?;
+        let bytes = self.kubeconfig_bytes(meta, reference, granted).await?;
         let mut hasher = DefaultHasher::new();
         (&bytes, field.context()).hash(&mut hasher);
         let revision = format!("{:016x}", hasher.finish());
@@ -59,10 +61,11 @@ impl Shared {
         &self,
         meta: &ObjectMeta,
         reference: &SecretReference,
+        granted: Option<&SecretReference>,
     ) -> Result<Vec<u8>, AccessFailure> {
         let own = meta.namespace.as_deref().unwrap_or_default();
         let namespace = reference.namespace.as_deref().filter(|ns| !ns.is_empty()).unwrap_or(own);
-        if namespace != own && !self.is_granted(meta, reference) {
+        if namespace != own && !self.is_granted(meta, reference, granted) {
             return Err(AccessFailure {
                 reason: Reason::ReferenceRefused,
                 message: format!(
@@ -102,26 +105,35 @@ impl Shared {
 
     /// Whether the FleetConfig that made the object names the very same reference, or did so before it
     /// let the object go: a spoke that is taken out of a fleet has to be reached to be detached. What it
-    /// named is told by its status, which users do not write, and by what this process has seen.
-    fn is_granted(&self, meta: &ObjectMeta, reference: &SecretReference) -> bool {
+    /// named is told by statuses, which users do not write: the object's own (`granted`), and the
+    /// FleetConfig's, where older objects have none.
+    fn is_granted(
+        &self,
+        meta: &ObjectMeta,
+        reference: &SecretReference,
+        granted: Option<&SecretReference>,
+    ) -> bool {
         let fleets = self.runtime.caches.fleets.select(|fleet| is_child(meta, fleet));
-        let names = |kubeconfig: &Kubeconfig| kubeconfig.secret_reference.as_ref() == Some(reference);
-        let declared = fleets.iter().any(|fleet| {
-            let spokes = fleet.spec.spokes.iter().map(|spoke| &spoke.kubeconfig);
-            spokes.chain([&fleet.spec.hub.kubeconfig]).any(names)
-        });
-        let uid = meta.uid.clone().unwrap_or_default();
-        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        if declared {
-            granted.insert(uid, reference.clone());
+        if fleets.iter().any(|fleet| declares(fleet, reference)) {
             return true;
         }
-        let leaving = meta.deletion_timestamp.is_some();
         let told = fleets.iter().filter_map(|fleet| fleet.status.as_ref()).any(|status| {
             let own = status.joined_spokes.iter().filter(|joined| Some(&joined.name) == meta.name.as_ref());
-            own.map(|joined| &joined.kubeconfig).any(names)
+            own.map(|joined| &joined.kubeconfig).any(|kubeconfig| names(kubeconfig, reference))
         });
-        leaving && (told || granted.get(&uid) == Some(reference))
+        meta.deletion_timestamp.is_some() && (told || granted == Some(reference))
+    }
+
+    /// The reference of a kubeconfig field into another namespace, if the FleetConfig that made the object
+    /// names the same one now: what is kept in the object's status.
+    pub(super) fn granted(&self, meta: &ObjectMeta, field: &Kubeconfig) -> Option<SecretReference> {
+        let reference = field.secret_reference.as_ref()?;
+        let elsewhere = reference.namespace.as_ref().filter(|namespace| !namespace.is_empty())?;
+        if Some(elsewhere) == meta.namespace.as_ref() {
+            return None;
+        }
+        let fleets = self.runtime.caches.fleets.select(|fleet| is_child(meta, fleet));
+        fleets.iter().any(|fleet| declares(fleet, reference)).then(|| reference.clone())
     }
 
     /// The text behind a `valuesFrom`.
@@ -152,4 +164,14 @@ impl Shared {
             },
         })
     }
+}
+
+/// Whether a FleetConfig names this reference.
+fn declares(fleet: &FleetConfig, reference: &SecretReference) -> bool {
+    let spokes = fleet.spec.spokes.iter().map(|spoke| &spoke.kubeconfig);
+    spokes.chain([&fleet.spec.hub.kubeconfig]).any(|kubeconfig| names(kubeconfig, reference))
+}
+
+fn names(kubeconfig: &Kubeconfig, reference: &SecretReference) -> bool {
+    kubeconfig.secret_reference.as_ref() == Some(reference)
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use cluster_access::{Failure, Force, Manifest, ObjectKey, PropagationPolicy};
 use fleet_plan::compose::children::{Children, compose, hub_name, is_child};
 use fleet_plan::compose::rollup::{Blocked, LiveChildren, status};
+use fleet_plan::object::ManifestError;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use fleetconfig_api::{Reason, names};
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
+use serde::Serialize;
 
 use super::Shared;
 use super::report::{RECHECK, failed};
@@ -80,6 +82,44 @@ impl FleetReconciler {
         Ok(blocked)
     }
 
+    /// What a FleetConfig says while it is being deleted still counts for the children that are left, such
+    /// as that they are not paused any more, or to be orphaned.
+    async fn hand_on(
+        &self,
+        fleet: &FleetConfig,
+        hub: Option<&Hub>,
+        spokes: &[Arc<Spoke>],
+    ) -> Result<(), ReconcileError> {
+        let children = compose(fleet);
+        let mut due = Vec::new();
+        if let Some(live) =
+            hub.filter(|live| live.name_any() == children.hub.name_any() && live.spec != children.hub.spec)
+        {
+            due.push(still_there(&children.hub, live.uid()));
+        }
+        for live in spokes {
+            let declared = children.spokes.iter().find(|spoke| spoke.name_any() == live.name_any());
+            if let Some(declared) = declared.filter(|declared| declared.spec != live.spec) {
+                due.push(still_there(declared, live.uid()));
+            }
+        }
+        for manifest in due {
+            let manifest =
+                manifest.map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+            match self.shared.home.apply(&manifest, FIELD_MANAGER, Force::Force).await {
+                Ok(_) => {}
+                // It is gone, or cannot be changed so; it leaves as it is.
+                Err(error)
+                    if matches!(
+                        error.failure(),
+                        Failure::Invalid { .. } | Failure::Stale { .. } | Failure::Conflict { .. }
+                    ) => {}
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes the Spokes that are no longer in the list.
     async fn prune(&self, fleet: &FleetConfig, live: &[Arc<Spoke>]) -> Result<(), ReconcileError> {
         for spoke in live {
@@ -146,14 +186,28 @@ impl FleetReconciler {
     }
 }
 
+/// A child as declared, for an object that exists: an apply that finds none makes none.
+fn still_there<K>(declared: &K, uid: Option<String>) -> Result<Manifest, ManifestError>
+where
+    K: Resource<DynamicType = ()> + Serialize,
+{
+    let mut manifest = Manifest::of(declared)?;
+    if let Some(metadata) = manifest.body.get_mut("metadata").and_then(|metadata| metadata.as_object_mut()) {
+        metadata.insert("uid".to_owned(), uid.into());
+    }
+    Ok(manifest)
+}
+
 impl Reconcile<FleetConfig> for FleetReconciler {
     async fn reconcile(&self, object: Arc<FleetConfig>, pass: &Pass) -> Result<Next, ReconcileError> {
         let fleet = self.shared.echo.newest(&*object);
         let (hub, spokes) = self.live(&fleet);
         if fleet.metadata.deletion_timestamp.is_some() {
-            if !fleet.finalizers().iter().any(|present| present == names::FINALIZER_CLEANUP) {
+            let ours = fleet.finalizers().iter().any(|present| present == names::FINALIZER_CLEANUP);
+            if !ours || self.shared.is_finished(&fleet) {
                 return Ok(Next::Await);
             }
+            self.hand_on(&fleet, hub.as_deref(), &spokes).await?;
             let next = self.report(&fleet, pass, None).await?;
             self.remove(&fleet, hub.as_ref(), &spokes).await?;
             return Ok(next);

@@ -79,10 +79,11 @@ pub(super) fn next(wake: Wake) -> Next {
     }
 }
 
-/// Whether an owner of a claim is still there.
+/// Whether an owner of a claim is still there, as far as this process can tell: in a namespace that it
+/// does not watch it may be.
 fn exists(shared: &Shared, owner: &Owner) -> bool {
-    let hubs = shared.runtime.caches.hubs.select(|hub| hub.metadata.uid.as_deref() == Some(&owner.uid));
-    !hubs.is_empty()
+    let hubs = &shared.runtime.caches.hubs;
+    !hubs.covers(&owner.namespace) || hubs.has_uid(&owner.uid)
 }
 
 impl HubReconciler {
@@ -94,7 +95,7 @@ impl HubReconciler {
     async fn open(&self, hub: &Hub, now: Timestamp) -> Result<(Arc<OpenHub>, Arc<HubView>), AccessFailure> {
         let key = ObjectRef::from_obj(hub);
         let Opened { cluster, revision } =
-            self.shared.open(&hub.metadata, &hub.spec.kubeconfig, ClusterRole::Hub).await?;
+            self.shared.open(&hub.metadata, &hub.spec.kubeconfig, ClusterRole::Hub, None).await?;
         let known = self.shared.open_hub(&key).filter(|open| open.revision == revision);
         let open = match known {
             Some(open) => open,
@@ -102,12 +103,16 @@ impl HubReconciler {
                 let uid = cluster.uid().await.map_err(|error| {
                     AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig: {error}"))
                 })?;
+                let home = self.shared.home.uid().await.map_err(|error| AccessFailure {
+                    reason: error.reason(),
+                    message: format!("the cluster that holds the Hub: {error}"),
+                })?;
                 Arc::new(OpenHub {
                     revision: revision.clone(),
                     cluster_uid: uid.as_str().to_owned(),
                     since: now,
-                    engine: HubBootstrapper::new(cluster.clone()),
-                    joiner: SpokeJoiner::new(cluster.clone()),
+                    engine: HubBootstrapper::of_hub_in(&home, cluster.clone()),
+                    joiner: SpokeJoiner::sharing(cluster.clone(), self.shared.claims.clone()),
                     endpoint: Default::default(),
                 })
             }
@@ -289,7 +294,8 @@ impl Reconcile<Hub> for HubReconciler {
     async fn reconcile(&self, object: Arc<Hub>, pass: &Pass) -> Result<Next, ReconcileError> {
         let hub = self.shared.echo.newest(&*object);
         if hub.metadata.deletion_timestamp.is_some() {
-            if !hub.finalizers().iter().any(|present| present == names::FINALIZER_HUB_CLEANUP) {
+            let ours = hub.finalizers().iter().any(|present| present == names::FINALIZER_HUB_CLEANUP);
+            if !ours || self.shared.is_finished(&hub) {
                 return Ok(Next::Await);
             }
             return match self.remove(&hub, pass).await? {
@@ -303,6 +309,9 @@ impl Reconcile<Hub> for HubReconciler {
             };
         }
         if hub.spec.paused == Some(true) {
+            // Nothing is written, but its spokes may have to leave, for which its cluster has to be known.
+            // If it cannot be opened, that is said when it is not paused any more.
+            let _ = self.open(&hub, pass.now).await;
             let verdict = paused(hub.status.as_ref());
             let report = Report {
                 verdict,
@@ -327,6 +336,7 @@ impl Reconcile<Hub> for HubReconciler {
     }
 
     fn forget(&self, key: &ObjectRef<Hub>) {
+        self.shared.forget_finished(key);
         self.shared.open_hubs().remove(key);
         self.shared.runtime.hub_watches.release(key);
     }

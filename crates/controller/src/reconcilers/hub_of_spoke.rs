@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cluster_access::ClusterUid;
 use fleet_plan::conditions::holds;
 use fleet_plan::endpoint::EndpointFacts;
+use fleetconfig_api::Reason;
+use fleetconfig_api::condition::{self, ConditionStatus};
 use fleetconfig_api::v1beta1::{Hub, HubRef, Spoke};
-use fleetconfig_api::{Reason, condition};
 use kube::runtime::reflector::ObjectRef;
 
 use super::{OpenHub, Shared};
@@ -90,8 +91,28 @@ impl Shared {
         Ok(ReadyToJoin { known, endpoint })
     }
 
+    /// Whether the Spoke's Hub exists and its cluster was never seen, so that nothing can have been made
+    /// there or on the spoke.
+    pub(super) fn hub_was_never_reached(&self, spoke: &Spoke) -> bool {
+        let known = spoke.status.as_ref().is_some_and(|status| status.hub_cluster_uid.is_some());
+        let hub = self.hub_of(spoke).map(|hub| self.echo.newest(&*hub));
+        !known && hub.is_some_and(|hub| hub.status.is_none_or(|status| status.cluster_uid.is_none()))
+    }
+
+    /// What the Spoke's Hub says about itself, for somebody who waits for it.
+    pub(super) fn hub_says(&self, spoke: &Spoke) -> String {
+        let name = &spoke.spec.hub_ref.name;
+        let status = self.hub_of(spoke).and_then(|hub| hub.status.clone());
+        let conditions = status.map(|status| status.conditions).unwrap_or_default();
+        let ready = conditions.into_iter().find(|held| held.type_ == condition::READY);
+        match ready.filter(|ready| ready.status != ConditionStatus::True) {
+            Some(ready) => format!("Hub {name} says {}: {}", ready.reason, ready.message),
+            None => format!("Hub {name} has not been looked at yet"),
+        }
+    }
+
     /// Whether a Spoke of this UID exists.
     pub(super) fn spoke_lives(&self, uid: &str) -> bool {
-        !self.runtime.caches.spokes.select(|spoke| spoke.metadata.uid.as_deref() == Some(uid)).is_empty()
+        self.runtime.caches.spokes.has_uid(uid)
     }
 }

@@ -12,6 +12,7 @@ use fleetconfig_api::Reason;
 use fleetconfig_api::condition::{self, Condition, ConditionStatus};
 use k8s_openapi::NamespaceResourceScope;
 use kube::core::error_boundary::InvalidObject;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -158,6 +159,24 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether this process has taken its finalizers off this very object.
+    pub(super) fn is_finished<K>(&self, object: &K) -> bool
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        finished.get(&key(object)).is_some_and(|uid| Some(uid) == object.uid().as_ref())
+    }
+
+    /// Forgets that an object was finished, since it is gone.
+    pub(super) fn forget_finished<K>(&self, gone: &ObjectRef<K>)
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let key = ObjectKey::namespaced::<K>(gone.namespace.clone().unwrap_or_default(), gone.name.clone());
+        self.finished.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+    }
+
     /// Takes finalizers off, ours and upstream's of the same object, and nobody else's.
     pub(super) async fn remove_finalizers<K>(
         &self,
@@ -183,7 +202,7 @@ impl Shared {
         }
         if let Some(uid) = object.uid() {
             self.echo.forget(&uid);
-            self.granted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
+            self.finished.lock().unwrap_or_else(PoisonError::into_inner).insert(key(object), uid.clone());
             self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         }
         Ok(())

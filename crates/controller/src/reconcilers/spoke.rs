@@ -13,6 +13,7 @@ use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::removal::LeavingHub;
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
+use fleetconfig_api::common::DeletionPolicy;
 use fleetconfig_api::condition::{Condition, ConditionStatus};
 use fleetconfig_api::v1beta1::{Spoke, SpokeStatus};
 use fleetconfig_api::{Reason, condition, names};
@@ -64,7 +65,11 @@ impl Report {
 
     fn error(error: SpokeError, name: Option<String>) -> Self {
         let reason = error.reason();
-        let verdict = failing(&Refusal { reason, message: error.to_string() }, name);
+        let verdict = match reason {
+            // It goes on by itself when what was there before is gone.
+            Reason::Detaching => waiting_for_hub(reason, &error.to_string(), name),
+            _ => failing(&Refusal { reason, message: error.to_string() }, name),
+        };
         let error = Some(ReconcileError::transient(reason, error));
         Self { verdict, next: Next::Await, cut_off: true, error }
     }
@@ -127,7 +132,7 @@ impl SpokeReconciler {
             SpokePass { spoke, hub, cluster_name: &name, values, hub_values, lives, now: pass.now };
         let open = async || {
             let field = &spoke.spec.kubeconfig;
-            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke).await?;
+            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke, None).await?;
             Ok(opened.cluster)
         };
         match known.open.joiner.join(&spoke_pass, &ready, open).await {
@@ -201,8 +206,22 @@ impl SpokeReconciler {
         let known = match self.shared.known_hub(spoke) {
             Ok(known) => Some(known),
             Err(NoHub::Missing) => None,
+            Err(_) if self.shared.hub_was_never_reached(spoke) => {
+                // No hub, no effect: nothing was ever made for this Spoke either.
+                return None;
+            }
+            Err(_) if spoke.spec.deletion_policy == DeletionPolicy::Orphan => {
+                let message = format!(
+                    "ManagedCluster {name} stays joined, because deletionPolicy is Orphan; its hub cannot be reached, where a bootstrap account of it may be left"
+                );
+                self.shared.event(spoke, true, Reason::LeftoversOnSpoke, &message);
+                return None;
+            }
             Err(none) => {
-                let message = none.message(&spoke.spec.hub_ref);
+                let message = format!(
+                    "the hub has to be reached to detach the spoke: {}; if it never will be, set deletionPolicy to Orphan",
+                    self.shared.hub_says(spoke)
+                );
                 return Some(Report::said(fleet_plan::spoke::removal::waiting(none.reason(), message)));
             }
         };
@@ -230,7 +249,9 @@ impl SpokeReconciler {
                 .managed_clusters
                 .get(&ObjectRef::new(name))
                 .map(|cluster| (*cluster).clone()),
-            works: Self::foreign_works(&known.view, name),
+            // They are read when they matter.
+            works: Vec::new(),
+            namespace: None,
             csrs: Self::csrs(&known.view, name).iter().map(|csr| csr.name_any()).collect(),
             account: Self::account(&known.view, name),
             tokens: Vec::new(),
@@ -248,7 +269,9 @@ impl SpokeReconciler {
         let looked_at = OnceLock::new();
         let open = async || {
             let field = &spoke.spec.kubeconfig;
-            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke).await?;
+            let status = spoke.status.as_ref();
+            let granted = status.and_then(|status| status.granted_secret_reference.as_ref());
+            let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke, granted).await?;
             Ok(looked_at.get_or_init(|| opened.cluster).clone())
         };
         match known.open.joiner.detach(&spoke_pass, Some(leaving), open).await {
@@ -278,14 +301,6 @@ impl SpokeReconciler {
         })
     }
 
-    /// ManifestWorks in the cluster's namespace that belong to no add-on.
-    fn foreign_works(view: &HubView, name: &str) -> Vec<String> {
-        let works = view.works.select(|work| {
-            work.namespace().as_deref() == Some(name) && !work.labels().contains_key(labels::ADDON_NAME)
-        });
-        works.iter().map(|work| work.name_any()).collect()
-    }
-
     async fn report(&self, spoke: &Spoke, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
         let Report { mut verdict, next, cut_off, error } = report;
         let next = recheck(&verdict.conditions, next);
@@ -303,6 +318,10 @@ impl SpokeReconciler {
             phase: Some(verdict.phase),
             conditions: conditions(&old.conditions, &verdict.conditions, generation, pass.now),
             managed_cluster_name: verdict.cluster_name.or(old.managed_cluster_name),
+            granted_secret_reference: self
+                .shared
+                .granted(&spoke.metadata, &spoke.spec.kubeconfig)
+                .or(old.granted_secret_reference),
             cluster_uid: verdict.cluster_uid.or(old.cluster_uid),
             hub_cluster_uid: hub_uid.or(old.hub_cluster_uid),
             bundle_version: verdict.bundle_version.or(old.bundle_version),
@@ -337,6 +356,10 @@ impl SpokeReconciler {
             phase: Some(verdict.phase),
             conditions: merge(&old.conditions, &verdict.conditions, generation, pass.now),
             managed_cluster_name: Some(name),
+            granted_secret_reference: self
+                .shared
+                .granted(&spoke.metadata, &spoke.spec.kubeconfig)
+                .or_else(|| old.granted_secret_reference.clone()),
             hub_cluster_uid: Some(known.open.cluster_uid.clone()),
             ..old
         };
@@ -383,7 +406,8 @@ impl Reconcile<Spoke> for SpokeReconciler {
             names::FINALIZER_SPOKE_CLEANUP,
         ];
         if spoke.metadata.deletion_timestamp.is_some() {
-            if !spoke.finalizers().iter().any(|present| finalizers.contains(&present.as_str())) {
+            let ours = spoke.finalizers().iter().any(|present| finalizers.contains(&present.as_str()));
+            if !ours || self.shared.is_finished(&spoke) {
                 return Ok(Next::Await);
             }
             return match self.detach(&spoke, pass).await {
@@ -413,6 +437,7 @@ impl Reconcile<Spoke> for SpokeReconciler {
     }
 
     fn forget(&self, key: &ObjectRef<Spoke>) {
+        self.shared.forget_finished(key);
         self.shared.runtime.leaving.release(key);
     }
 }

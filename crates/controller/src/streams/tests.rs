@@ -159,7 +159,7 @@ async fn a_quiet_watch_is_left_alone_and_a_dead_one_is_not() {
         listed().chain(stream::pending()).boxed()
     });
     bench.until(1000).await;
-    assert_eq!(connections.map(|count| count.load(SeqCst)), [1, 4], "begun anew each 330 s");
+    assert_eq!(connections.map(|count| count.load(SeqCst)), [1, 7], "begun anew each 150 s");
     assert_eq!(bench.health.stalled(), [""; 0]);
 }
 

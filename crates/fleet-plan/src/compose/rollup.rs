@@ -42,6 +42,10 @@ pub fn status(fleet: &FleetConfig, children: LiveChildren<'_>, now: Timestamp) -
     let phase = match &standing {
         _ if deleting => FleetConfigPhase::Deleting,
         Standing::Ready => FleetConfigPhase::Running,
+        // Nothing is changed, so what was known stands.
+        Standing::Progressing { reason: Reason::Paused, .. } => {
+            previous.phase.unwrap_or(FleetConfigPhase::Initializing)
+        }
         Standing::Progressing { .. } => FleetConfigPhase::Initializing,
         Standing::Failing { .. } | Standing::Stalled { .. } => FleetConfigPhase::Unhealthy,
     };

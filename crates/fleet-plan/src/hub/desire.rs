@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::facts::{HubFacts, ValuesText};
 use super::plan::{DesiredHub, Refusal};
-use crate::manifests::inventory::Inventory;
+use crate::manifests::inventory::{Inventory, OWNER_CLUSTER};
 use crate::manifests::{BOOTSTRAP_NAMESPACE, HubManifestInput, RenderError, hub};
 use crate::object::ObjectKey;
 use crate::release::{self, ReleaseError, image_tag, resolve};
@@ -85,7 +85,10 @@ pub fn desired_hub(hub_object: &Hub, facts: &HubFacts) -> Result<DesiredHub, Ref
             message: "the hub's manifests hold no bootstrap namespace".to_owned(),
         });
     };
-    let claim = manifests.remove(position);
+    let mut claim = manifests.remove(position);
+    if let Some(home) = &facts.home {
+        claim = claim.labelled([(OWNER_CLUSTER, home.as_str())]);
+    }
     let templates = spec.add_on_configs.iter().map(|addon| addon.name.clone());
     let built_in = spec.hub_add_ons.iter().map(|addon| addon.name.as_str().to_owned());
     Ok(DesiredHub {

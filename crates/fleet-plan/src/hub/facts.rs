@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::endpoint::EndpointFacts;
-use crate::manifests::inventory::{OWNER_KIND, OWNER_NAME, OWNER_NAMESPACE, OWNER_UID};
+use crate::manifests::inventory::{OWNER_CLUSTER, OWNER_KIND, OWNER_NAME, OWNER_NAMESPACE, OWNER_UID};
 
 /// Who an object on a hub belongs to, by its inventory labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Owner {
     pub name: String,
     /// Its UID.
     pub uid: String,
+    /// UID of the cluster that holds the owning object, where that was written down.
+    pub home: Option<String>,
 }
 
 impl Owner {
@@ -29,6 +31,7 @@ impl Owner {
             namespace: label(OWNER_NAMESPACE)?,
             name: label(OWNER_NAME)?,
             uid: label(OWNER_UID)?,
+            home: label(OWNER_CLUSTER),
         })
     }
 }
@@ -44,12 +47,25 @@ pub enum Claim {
     Abandoned {
         /// The former holder.
         owner: String,
+        /// The namespace that is the claim.
+        namespace: ClaimSeen,
     },
     /// Held by another Hub.
     Foreign {
         /// The holder.
         owner: String,
     },
+}
+
+/// The namespace that is a claim, as it was seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimSeen {
+    /// `metadata.uid`.
+    pub uid: String,
+    /// `metadata.resourceVersion`.
+    pub resource_version: String,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A ClusterManager as far as the plan needs it.
@@ -148,6 +164,8 @@ pub struct HubFacts {
     pub endpoint: EndpointFacts,
     /// What else lives there; only looked at for a removal.
     pub inhabitants: Inhabitants,
+    /// UID of the kube-system namespace of the cluster that holds the Hub object, where there is one.
+    pub home: Option<String>,
 }
 
 impl HubFacts {
@@ -161,6 +179,7 @@ impl HubFacts {
             values: ValuesText::NotNamed,
             endpoint: EndpointFacts::default(),
             inhabitants: Inhabitants::default(),
+            home: None,
         }
     }
 }

@@ -5,7 +5,9 @@ use fleetconfig_api::phase::HubPhase;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::HubStatus;
 
-use super::facts::{Claim, HubFacts};
+use serde_json::{Value, json};
+
+use super::facts::{Claim, ClaimSeen, HubFacts};
 use super::judge::{ControlPlane, STARTING, control_plane};
 use crate::conditions::{Draft, Standing};
 use crate::endpoint::{HubEndpoint, hub_endpoint};
@@ -90,14 +92,9 @@ pub fn plan_hub(desired: &Result<DesiredHub, Refusal>, facts: &HubFacts, was_ini
         }
         Claim::Free | Claim::Abandoned { .. } => {
             let claim = match &facts.claim {
-                // A dead owner's claim is ours to overwrite; a free cluster is claimed by creating,
-                // which only one of two Hubs can do.
-                Claim::Abandoned { .. } => Step::Ensure {
-                    target: Target::Hub,
-                    set: format!("{}/claim", desired.set),
-                    manifests: vec![desired.claim.clone()],
-                    presence: Presence::Unknown,
-                },
+                // A dead owner's claim is ours to overwrite, as it was seen; a free cluster is claimed by
+                // creating. Only one of two Hubs can do either.
+                Claim::Abandoned { namespace, .. } => take_over(&desired.claim, namespace),
                 _ => Step::Create { target: Target::Hub, manifest: desired.claim.clone() },
             };
             let state = ControlPlane::Absent;
@@ -129,6 +126,23 @@ pub(crate) fn addons_not_installed(names: &[String]) -> String {
         "add-ons are not installed by this release: {}; remove them from spec.addOnConfigs and spec.hubAddOns, or install them by hand",
         names.join(", ")
     )
+}
+
+/// Puts our labels on a claim that was left behind, if nobody has touched it since it was seen. Its owner's
+/// labels are not for an apply: they were written by a creation, with which an apply would conflict.
+fn take_over(claim: &Manifest, seen: &ClaimSeen) -> Step {
+    let mut labels = seen.labels.clone();
+    let ours = claim.body.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    labels.extend(ours.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))));
+    Step::Patch {
+        target: Target::Hub,
+        key: claim.key.clone(),
+        operations: vec![
+            json!({ "op": "test", "path": "/metadata/uid", "value": seen.uid }),
+            json!({ "op": "test", "path": "/metadata/resourceVersion", "value": seen.resource_version }),
+            json!({ "op": "add", "path": "/metadata/labels", "value": labels }),
+        ],
+    }
 }
 
 fn presence(facts: &HubFacts) -> Presence {

@@ -44,8 +44,12 @@ pub fn plan_hub_removal(
     purge_operator: bool,
     facts: &HubFacts,
 ) -> HubRemoval {
-    if let Claim::Foreign { .. } = facts.claim {
-        // We never worked on that hub, so there is nothing of ours to remove.
+    let manager_is_ours = facts.cluster_manager.as_ref().is_some_and(|manager| {
+        owner_labels.iter().all(|(key, value)| manager.labels.get(key) == Some(value))
+    });
+    // A Hub that was refused, or never got so far, has made nothing; what is there is somebody else's.
+    let worked = facts.claim == Claim::Ours || manager_is_ours;
+    if matches!(facts.claim, Claim::Foreign { .. }) || !worked && facts.cluster_manager.is_some() {
         return HubRemoval::Finish { steps: Vec::new() };
     }
     let inhabitants = &facts.inhabitants;
@@ -68,6 +72,10 @@ pub fn plan_hub_removal(
         if manager.deleting {
             let message = "OCM is removing the hub's components".to_owned();
             return waiting(Vec::new(), Reason::Detaching, message, false);
+        }
+        if !manager_is_ours {
+            let message = "the ClusterManager does not carry the labels of this Hub any more, so it is not deleted; delete it by hand, or set deletionPolicy to Orphan".to_owned();
+            return waiting(Vec::new(), Reason::ForeignObjectsPresent, message, true);
         }
         let key = ObjectKey::cluster::<ClusterManager>(names::CLUSTER_MANAGER);
         let steps = vec![Step::DeleteOwned { target: Target::Hub, key, labels: owner_labels.to_vec() }];

@@ -55,7 +55,7 @@ fn manager(conditions: &[(&str, &str)]) -> ClusterManagerSeen {
         observed_generation: Some(1),
         conditions: conditions.iter().map(condition).collect(),
         deleting: false,
-        labels: Default::default(),
+        labels: super::desire::inventory(&hub()).labels().iter().cloned().collect(),
         running_tag: Some("v1.2.1".into()),
     }
 }

@@ -13,6 +13,9 @@ pub const OWNER_NAME: &str = "fleetconfig.open-cluster-management.io/owner-name"
 /// Label: its UID, which tells it from a namesake that was made later.
 pub const OWNER_UID: &str = "fleetconfig.open-cluster-management.io/owner-uid";
 
+/// Label of a claim: UID of the kube-system namespace of the cluster that holds the Hub which laid it.
+pub const OWNER_CLUSTER: &str = "fleetconfig.open-cluster-management.io/owner-cluster";
+
 /// Longest value of a label.
 const LONGEST: usize = 63;
 

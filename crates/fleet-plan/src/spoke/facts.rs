@@ -65,6 +65,20 @@ pub struct AccessFailure {
     pub message: String,
 }
 
+/// The namespace of a cluster on its hub, as far as it matters who made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterNamespace {
+    /// `metadata.creationTimestamp`.
+    pub created: Timestamp,
+}
+
+impl KlusterletSeen {
+    /// Whether it carries all of these labels.
+    pub fn carries(&self, labels: &[(String, String)]) -> bool {
+        labels.iter().all(|(key, value)| self.labels.get(key) == Some(value))
+    }
+}
+
 impl AccessFailure {
     /// A failure with what was seen, followed by the catalogue's remedy.
     pub fn with_remedy(reason: fleetconfig_api::reason::Reason, seen: impl std::fmt::Display) -> Self {
@@ -79,6 +93,8 @@ pub struct SpokeSeen {
     pub cluster_uid: String,
     /// The Klusterlet, if there is one.
     pub klusterlet: Option<KlusterletSeen>,
+    /// Another Spoke that exists and for which that Klusterlet was made, as `namespace/name`.
+    pub held_by: Option<String>,
     /// Names of further Klusterlets: the cluster is a spoke of other hubs too.
     pub other_klusterlets: Vec<String>,
     /// The bootstrap Secret in the agent's namespace.

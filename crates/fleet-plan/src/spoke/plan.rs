@@ -198,6 +198,14 @@ fn spoke_steps(
     may_deliver: bool,
     now: Timestamp,
 ) -> Result<Vec<Step>, Refusal> {
+    if let Some(holder) = &seen.held_by {
+        return Err(Refusal {
+            reason: Reason::NameTaken,
+            message: format!(
+                "the cluster has joined, or is joining, as Spoke {holder}; a cluster is one Spoke: point spec.kubeconfig at another cluster, or delete one of the two"
+            ),
+        });
+    }
     if let Some(klusterlet) = &seen.klusterlet {
         if klusterlet.deleting {
             return Err(Refusal {
@@ -206,8 +214,7 @@ fn spoke_steps(
             });
         }
         let other = klusterlet.cluster_name.as_deref().is_some_and(|name| name != desired.cluster_name);
-        let ours = desired.labels.iter().all(|(key, value)| klusterlet.labels.get(key) == Some(value));
-        if other && !ours {
+        if other && !klusterlet.carries(&desired.labels) {
             return Err(Refusal {
                 reason: Reason::NameTaken,
                 message: format!(

@@ -13,7 +13,7 @@ use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::operator::v1::Klusterlet;
 
 use super::bootstrap::revoke;
-use super::facts::{AccessFailure, BootstrapAccount, BootstrapToken, SpokeSeen, SpokeSide};
+use super::facts::{AccessFailure, BootstrapAccount, BootstrapToken, ClusterNamespace, SpokeSeen, SpokeSide};
 use super::plan::DesiredSpoke;
 use super::verdict::SpokeVerdict;
 use crate::conditions::{Draft, Standing};
@@ -37,6 +37,8 @@ pub struct LeavingHub {
     /// The bootstrap tokens of Kubernetes that were made for the spoke, as in a
     /// [`ReadyHub`](super::facts::ReadyHub).
     pub tokens: Vec<BootstrapToken>,
+    /// The cluster's namespace; read as long as the ManagedCluster has not been deleted.
+    pub namespace: Option<ClusterNamespace>,
     /// UID of the hub's cluster.
     pub cluster_uid: String,
 }
@@ -122,6 +124,7 @@ pub fn plan_detach(desired: &DesiredSpoke, facts: &LeavingFacts) -> SpokeRemoval
     };
     if let Some(klusterlet) = &seen.klusterlet
         && klusterlet.cluster_name.as_deref() == Some(&desired.cluster_name)
+        && klusterlet.carries(&desired.labels)
     {
         if !klusterlet.deleting {
             steps.push(Step::Delete {
@@ -166,6 +169,7 @@ fn leave_hub(
         return working(steps, Reason::ForeignObjectsPresent, message, true, Wake::OnEvent);
     }
     if cluster.metadata.deletion_timestamp.is_none() {
+        steps.extend(mark_namespace(desired, hub, cluster));
         steps.push(Step::Delete {
             target: Target::Hub,
             key: ObjectKey::cluster::<ManagedCluster>(&*desired.cluster_name),
@@ -174,6 +178,18 @@ fn leave_hub(
     }
     let message = format!("the hub is letting ManagedCluster {} go", desired.cluster_name);
     working(steps, Reason::Detaching, message, false, Wake::OnEvent)
+}
+
+/// Puts our labels on the cluster's namespace if OCM has made it for the cluster. A namespace that is
+/// older is somebody else's, although OCM has labelled it too, and stays when the cluster is gone.
+fn mark_namespace(desired: &DesiredSpoke, hub: &LeavingHub, cluster: &ManagedCluster) -> Option<Step> {
+    let made = cluster.metadata.creation_timestamp.as_ref()?.0;
+    hub.namespace.as_ref().filter(|namespace| namespace.created >= made)?;
+    let labels: serde_json::Map<String, serde_json::Value> =
+        desired.labels.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect();
+    let body = serde_json::json!({ "metadata": { "name": desired.cluster_name, "labels": labels } });
+    let manifest = Manifest::of_value::<Namespace>(body).ok()?;
+    Some(Step::ApplyShared { target: Target::Hub, manifest })
 }
 
 /// Removes the operator with everything that we made for it, unless somebody else still uses it.
@@ -237,8 +253,7 @@ fn hub_leftovers(desired: &DesiredSpoke, hub: Option<&LeavingHub>) -> Vec<Step> 
     steps.push(Step::DeleteOwned {
         target: Target::Hub,
         key: ObjectKey::cluster::<Namespace>(&*desired.cluster_name),
-        // OCM's own label says which cluster the namespace was made for.
-        labels: vec![(names::LABEL_CSR_CLUSTER_NAME.to_owned(), desired.cluster_name.clone())],
+        labels: desired.labels.clone(),
     });
     steps
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Klusterlet;
 use crate::common::{
-    DeletionPolicy, Kubeconfig, LOG_VERBOSITIES, ManagedClusterMetadata, SpokeAddOn, defaults,
+    DeletionPolicy, Kubeconfig, LOG_VERBOSITIES, ManagedClusterMetadata, SecretReference, SpokeAddOn,
+    defaults,
 };
 use crate::condition::Condition;
 use crate::phase::SpokePhase;
@@ -175,6 +176,10 @@ pub struct SpokeStatus {
     /// Name of the ManagedCluster on the hub; chosen once and never changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_cluster_name: Option<String>,
+    /// The Secret in another namespace that holds the kubeconfig, as the FleetConfig named it last. The
+    /// cluster can be detached by it after the FleetConfig has let the spoke go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub granted_secret_reference: Option<SecretReference>,
     /// UID of the kube-system namespace of the spoke cluster; it tells clusters apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_uid: Option<String>,

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use cluster_access::{AccessOptions, Cluster, ClusterUid};
+use fleet_plan::hub::facts::{Owner, ValuesText};
+use fleet_plan::manifests::inventory::OWNER_UID;
 use fleet_plan::plan::Wake;
 use fleetconfig_api::v1beta1::Hub;
+use hub_bootstrapper::{HubBootstrapper, HubPass};
 use jiff::SignedDuration;
 use memory_apiserver::{Fault, Verb};
 use serde_json::json;
@@ -158,6 +162,51 @@ async fn of_two_hubs_one_gets_the_cluster_and_the_other_writes_nothing() {
     let outcome = pass(&engine(&server), &server, &hub("uid-2")).await.unwrap();
     assert_eq!(ready(&outcome.verdict), (false, "HubAlreadyClaimed"));
     assert_eq!(writes(&server), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_claim_whose_holder_is_gone_is_taken_over() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    pass(&engine(&server), &server, &hub("uid-1")).await.unwrap();
+    let heir = hub("uid-2");
+    let pass = |engine: HubBootstrapper| {
+        let pass = HubPass {
+            hub: &heir,
+            values: ValuesText::NotNamed,
+            cluster_manager: None,
+            was_initialized: false,
+            now: server.now(),
+        };
+        async move { engine.keep(&pass, &|owner| owner.uid != "uid-1").await.unwrap() }
+    };
+    assert_eq!(ready(&pass(engine(&server)).await.verdict).1, "HubInitializing");
+    assert_eq!(ready(&pass(engine(&server)).await.verdict), (true, "ReconcileSuccess"));
+    let claim = fleet_plan::hub::desire::claim_key();
+    let taken = server.direct().get(&claim.resource, "", &claim.name).unwrap();
+    assert_eq!(taken["metadata"]["labels"][OWNER_UID], "uid-2");
+}
+
+/// Two operators in two clusters, with Hubs that lead to one cluster: neither sees the other's Hub.
+#[tokio::test]
+async fn a_claim_of_a_hub_in_another_cluster_is_not_taken_over() {
+    let server = bare();
+    let cluster = || Cluster::from_client(server.client(), &AccessOptions::default());
+    let engine = |home: &str| HubBootstrapper::of_hub_in(&ClusterUid::from(home.to_owned()), cluster());
+    let gone = |_: &Owner| false;
+    for (home, uid, expected) in [("a", "uid-1", "HubInitializing"), ("b", "uid-2", "HubAlreadyClaimed")] {
+        let hub = hub(uid);
+        let pass = HubPass {
+            hub: &hub,
+            values: ValuesText::NotNamed,
+            cluster_manager: None,
+            was_initialized: false,
+            now: server.now(),
+        };
+        let outcome = engine(home).keep(&pass, &gone).await.unwrap();
+        assert_eq!(ready(&outcome.verdict).1, expected);
+    }
 }
 
 #[tokio::test]

@@ -7,12 +7,15 @@ use fleetconfig_api::common::OcmSource;
 use fleetconfig_api::condition::ConditionStatus;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, HubRef, Spoke, SpokeSpec};
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{DeleteParams, ListParams, Patch};
+use kube::api::{DeleteParams, ListParams, Patch, PostParams};
 use kube::{Api, Client, ResourceExt};
 use ocm_api::cluster::v1::{ManagedCluster, ManagedClusterSpec};
+use ocm_api::work::v1::ManifestWork;
+use serde_json::json;
 
 use super::prove;
 use crate::fixtures::{FLEET, NAMESPACE, TWO_CLUSTERS, example};
@@ -79,9 +82,14 @@ pub(crate) async fn one_of_many() -> Result<()> {
     .await
 }
 
-/// A hub where somebody else has a cluster says so and stays.
+/// What others have on a hub holds whoever would take it away: their works, their clusters, and a
+/// namespace of theirs that is named like a cluster.
 pub(crate) async fn foreign_objects() -> Result<()> {
     prove(World::new(&[]).await?, async |world| {
+        let namespaces: Api<Namespace> = Api::all(world.admin()?);
+        let mut theirs = Namespace::default();
+        theirs.metadata.name = Some("hub-as-spoke".into());
+        namespaces.create(&PostParams::default(), &theirs).await?;
         world.start_operator().await?;
         world.apply(&crate::fixtures::fleet(vec![crate::fixtures::hub_as_spoke()])).await?;
         world.until_running(FLEET, RUNNING).await?;
@@ -109,6 +117,9 @@ pub(crate) async fn foreign_objects() -> Result<()> {
         world.until_gone(spokes, "stranger", GONE).await?;
         ensure!(clusters.get_opt("somebody-elses").await?.is_some(), "the foreign cluster was deleted");
 
+        a_work_of_others_holds_its_cluster(world).await?;
+        ensure!(namespaces.get_opt("hub-as-spoke").await?.is_some(), "a namespace of others was deleted");
+
         let fleets: Api<FleetConfig> = Api::namespaced(world.admin()?, NAMESPACE);
         fleets.delete(FLEET, &DeleteParams::default()).await?;
         let hubs: Api<Hub> = Api::namespaced(world.admin()?, NAMESPACE);
@@ -129,6 +140,41 @@ pub(crate) async fn foreign_objects() -> Result<()> {
         world.until_gone(fleets, FLEET, GONE).await
     })
     .await
+}
+
+/// A hub-as-spoke is taken out of its fleet while no operator runs, so that the next one decides with
+/// caches that have only begun. A work of somebody else's stops it; when that is gone the spoke leaves,
+/// and its hub stays as it is.
+async fn a_work_of_others_holds_its_cluster(world: &mut World) -> Result<()> {
+    let works: Api<ManifestWork> = Api::namespaced(world.admin()?, "hub-as-spoke");
+    let maps: Api<ConfigMap> = Api::namespaced(world.admin()?, "default");
+    let work = json!({
+        "apiVersion": "work.open-cluster-management.io/v1", "kind": "ManifestWork",
+        "metadata": { "name": "precious" },
+        "spec": { "workload": { "manifests": [{
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "precious", "namespace": "default" },
+        }] } },
+    });
+    works.patch("precious", &apply(), &Patch::Apply(&work)).await?;
+    until("the work to arrive", RUNNING, async || {
+        Ok(Found::when(maps.get_opt("precious").await?.is_some(), (), "no ConfigMap"))
+    })
+    .await?;
+    world.operator()?.kill()?;
+    world.apply(&crate::fixtures::fleet(Vec::new())).await?;
+    world.start_operator().await?;
+    world
+        .until_spoke("hub-as-spoke", "CleanupFailed", ConditionStatus::True, "ForeignObjectsPresent", GONE)
+        .await?;
+    ensure!(maps.get_opt("precious").await?.is_some(), "the workload of others was deleted");
+    works.delete("precious", &DeleteParams::default()).await?;
+    let spokes: Api<Spoke> = Api::namespaced(world.admin()?, NAMESPACE);
+    world.until_gone(spokes, "hub-as-spoke", GONE).await?;
+    world.until_running(FLEET, RUNNING).await?;
+    let operators: Api<Deployment> = Api::namespaced(world.admin()?, "open-cluster-management");
+    ensure!(operators.get_opt("cluster-manager").await?.is_some(), "the hub's operator went with the spoke");
+    ensure!(operators.get_opt("klusterlet").await?.is_none(), "the klusterlet's operator stayed");
+    Ok(())
 }
 
 /// Waits until a cluster is as it was before, but for what OCM never removes.

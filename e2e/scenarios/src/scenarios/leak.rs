@@ -22,16 +22,23 @@ use crate::world::{RUNNING, World};
 
 /// Steals the token of a spoke that is joining and tries it on others.
 pub(crate) async fn token() -> Result<()> {
-    prove(World::new(&["spoke1"]).await?, async |world| {
+    prove(World::new(&["spoke1", "spoke2"]).await?, async |world| {
         world.start_operator().await?;
         world.apply(&fixtures::fleet(vec![fixtures::hub_as_spoke()])).await?;
         world.until_running(FLEET, RUNNING).await?;
 
-        // The agent of the second spoke is kept from starting, so that its way in stays open.
-        world.offer_spoke("spoke", "spoke1").await?;
-        world.bed.cluster("spoke1")?.pause(bed::Component::Kubelet).await?;
-        world.apply(&fixtures::fleet(vec![fixtures::hub_as_spoke(), fixtures::remote("spoke")])).await?;
+        // The agents of two spokes are kept from starting, so that their ways in stay open. The token of
+        // one of them is stolen.
+        for (spoke, cluster) in [("spoke", "spoke1"), ("joining", "spoke2")] {
+            world.offer_spoke(spoke, cluster).await?;
+            world.bed.cluster(cluster)?.pause(bed::Component::Kubelet).await?;
+        }
+        let remotes = ["spoke", "joining"].map(fixtures::remote);
+        world
+            .apply(&fixtures::fleet([fixtures::hub_as_spoke()].into_iter().chain(remotes).collect()))
+            .await?;
         let thief = stolen_client(world).await?;
+        delivered(world, "spoke2").await?;
 
         let clusters: Api<ManagedCluster> = Api::all(thief.clone());
         let patch = json!({ "metadata": { "labels": { "stolen": "true" } } });
@@ -48,7 +55,7 @@ pub(crate) async fn token() -> Result<()> {
         refused("make a cluster", clusters.create(&PostParams::default(), &new).await)?;
         refused("read Secrets", Api::<Secret>::all(thief.clone()).list(&ListParams::default()).await)?;
 
-        for victim in ["hub-as-spoke", "spoke-that-left"] {
+        for victim in ["hub-as-spoke", "spoke-that-left", "joining"] {
             let made = forge(&thief, victim).await?;
             // The policy has seen it when it says so; until then an approval could still come.
             tokio::time::sleep(Duration::from_secs(3)).await;
@@ -60,7 +67,9 @@ pub(crate) async fn token() -> Result<()> {
         }
 
         // The rightful agent still gets in.
-        world.bed.cluster("spoke1")?.resume(bed::Component::Kubelet).await?;
+        for cluster in ["spoke1", "spoke2"] {
+            world.bed.cluster(cluster)?.resume(bed::Component::Kubelet).await?;
+        }
         world.until_running(FLEET, RUNNING).await?;
         let gone = until("the stolen token to be worthless", Duration::from_secs(30), async || {
             let answer = clusters.get("spoke").await;
@@ -73,16 +82,21 @@ pub(crate) async fn token() -> Result<()> {
 
 /// A client with the token of the bootstrap Secret that was delivered to the second spoke.
 async fn stolen_client(world: &World) -> Result<Client> {
-    let api: Api<Secret> = Api::namespaced(world.bed.cluster("spoke1")?.admin(), namespaces::AGENT);
-    let secret = until("the bootstrap Secret", RUNNING, async || {
-        let secret = api.get_opt(secrets::BOOTSTRAP_HUB_KUBECONFIG).await?;
-        Ok(secret.map_or(Found::NotYet("no Secret".into()), Found::Yes))
-    })
-    .await?;
+    let secret = delivered(world, "spoke1").await?;
     let bytes = secret.data.and_then(|mut data| data.remove("kubeconfig")).context("no kubeconfig in it")?;
     let kubeconfig = Kubeconfig::from_yaml(&String::from_utf8(bytes.0)?)?;
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
+}
+
+/// The bootstrap Secret of a cluster, once it is there.
+async fn delivered(world: &World, cluster: &str) -> Result<Secret> {
+    let api: Api<Secret> = Api::namespaced(world.bed.cluster(cluster)?.admin(), namespaces::AGENT);
+    until(&format!("the bootstrap Secret of {cluster}"), RUNNING, async || {
+        let secret = api.get_opt(secrets::BOOTSTRAP_HUB_KUBECONFIG).await?;
+        Ok(secret.map_or(Found::NotYet("no Secret".into()), Found::Yes))
+    })
+    .await
 }
 
 /// Asks for a certificate of another cluster, as its agent would.
@@ -108,9 +122,10 @@ async fn forge(thief: &Client, victim: &str) -> Result<String> {
 fn request(victim: &str) -> Result<String> {
     let mut name = DistinguishedName::new();
     name.push(DnType::CommonName, identities::agent_user(victim, "thief"));
-    // rcgen keeps one value per type; the second organisation is what every agent has in common and
-    // OCM's own check lets it be left out.
+    // rcgen keeps one value per type, and an agent has two organizations. Whatever differs from what
+    // the agent would send could be what the request is refused for.
     name.push(DnType::OrganizationName, identities::cluster_group(victim));
+    name.push(DnType::CustomDnType(vec![2, 5, 4, 10]), identities::MANAGED_CLUSTERS_GROUP);
     let mut params = CertificateParams::default();
     params.distinguished_name = name;
     let key = KeyPair::generate()?;

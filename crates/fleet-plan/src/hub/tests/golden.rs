@@ -12,7 +12,7 @@ use super::*;
 use crate::conditions::{Draft, merge};
 use crate::endpoint::ClusterInfo;
 use crate::hub::desire::{desired_hub, inventory};
-use crate::hub::facts::{Inhabitants, ValuesText, Webhooks};
+use crate::hub::facts::{ClaimSeen, Inhabitants, ValuesText, Webhooks};
 use crate::hub::plan::{HubVerdict, Refusal, failing, paused, plan_hub, waiting_for_watch};
 use crate::hub::removal::{HubRemoval, plan_hub_removal};
 use crate::plan::{Step, Wake};
@@ -88,7 +88,13 @@ fn keeping() {
     if let Some(manager) = going.cluster_manager.as_mut() {
         manager.deleting = true;
     }
-    let abandoned = HubFacts { claim: Claim::Abandoned { owner: "Hub fleet/old".into() }, ..works.clone() };
+    let left = ClaimSeen {
+        uid: "uid-of-claim".into(),
+        resource_version: "7".into(),
+        labels: [("theirs".to_owned(), "kept".to_owned())].into(),
+    };
+    let owner = "Hub fleet/old".into();
+    let abandoned = HubFacts { claim: Claim::Abandoned { owner, namespace: left }, ..works.clone() };
     let adopted = HubFacts { claim: Claim::Free, ..works.clone() };
     let foreign = HubFacts { claim: Claim::Foreign { owner: "Hub other/hub".into() }, ..works.clone() };
     let mut with_addons = hub.clone();
@@ -239,9 +245,16 @@ fn removing() {
     let shared = Inhabitants { shared_namespace: true, ..Inhabitants::default() };
     let claimed =
         HubFacts { claim: Claim::Foreign { owner: "Hub other/hub".into() }, ..with_manager(WORKING) };
+    let mut unlabelled = with_manager(WORKING);
+    if let Some(manager) = unlabelled.cluster_manager.as_mut() {
+        manager.labels.clear();
+    }
+    let of_others = HubFacts { claim: Claim::Free, inhabitants: foreign.clone(), ..unlabelled.clone() };
     golden(
         "removing",
         vec![
+            ("it never worked, and OCM of others is there", removed(&of_others, true)),
+            ("the ClusterManager lost its labels", removed(&unlabelled, true)),
             ("claimed by another Hub", removed(&claimed, true)),
             ("Spokes name it", removed(&with(spokes), true)),
             ("others have objects there", removed(&with(foreign.clone()), true)),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::hub::desire::{claim_key, desired_hub, inventory};
-use crate::hub::facts::{Owner, Webhooks};
+use crate::hub::facts::{ClaimSeen, Owner, Webhooks};
 use crate::hub::plan::plan_hub;
 use crate::hub::removal::{HubRemoval, plan_hub_removal};
 use crate::object::ObjectKey;
@@ -34,7 +34,7 @@ impl World {
                 let labels = serde_json::from_value(namespace["metadata"]["labels"].clone());
                 match labels.ok().and_then(|labels| Owner::of(&labels)) {
                     Some(owner) if owner.uid == "uid-1" => Claim::Ours,
-                    _ => Claim::Abandoned { owner: "nobody".into() },
+                    _ => Claim::Abandoned { owner: "nobody".into(), namespace: ClaimSeen::default() },
                 }
             }
         };
@@ -59,6 +59,12 @@ impl World {
                 }
                 Step::Ensure { manifests, .. } => {
                     manifests.iter().for_each(|manifest| self.write(&manifest.key, &manifest.body));
+                }
+                Step::Patch { key, operations, .. } => {
+                    let mut body = self.objects[key].clone();
+                    let labels = operations.iter().find(|operation| operation["path"] == "/metadata/labels");
+                    body["metadata"]["labels"] = labels.expect("a patch of labels")["value"].clone();
+                    self.write(key, &body);
                 }
                 Step::ProbeWebhooks => self.asked += 1,
                 Step::DeleteOwned { key, labels, .. } => {

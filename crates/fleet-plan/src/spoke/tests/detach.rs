@@ -2,6 +2,7 @@
 
 use super::render::{steps, verdict};
 use super::*;
+use crate::spoke::facts::ClusterNamespace;
 use crate::spoke::removal::{LeavingFacts, LeavingHub, SpokeRemoval, plan_detach};
 
 fn leaving() -> (DesiredSpoke, LeavingFacts) {
@@ -11,6 +12,7 @@ fn leaving() -> (DesiredSpoke, LeavingFacts) {
     let hub = LeavingHub {
         managed_cluster: world.ready.managed_cluster.clone(),
         works: Vec::new(),
+        namespace: None,
         csrs: vec!["spoke-1-aaaaa".to_owned()],
         account: world.ready.account.clone(),
         tokens: world.ready.tokens.clone(),
@@ -75,6 +77,16 @@ fn every_state_of_a_detachment() {
     (hub.account, hub.tokens) = (None, Vec::new());
     text += &show("the ManagedCluster is going", &going);
 
+    for (title, age) in [("its namespace was made for it", 1), ("its namespace was there before it", -1)] {
+        let mut facts = leaving();
+        let hub = facts.1.hub.as_mut().expect("a hub");
+        let made: Timestamp = "2026-01-02T03:04:05Z".parse().expect("a time");
+        let stamp = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(made);
+        hub.managed_cluster.as_mut().expect("a cluster").metadata.creation_timestamp = Some(stamp);
+        hub.namespace = Some(ClusterNamespace { created: made + SignedDuration::from_secs(age) });
+        text += &show(title, &facts);
+    }
+
     text += &show("not looked at the spoke yet", &hub_done(SpokeSide::NotLooked));
     text += &show("the Klusterlet is there", &hub_done(seen(|_| ())));
     let deleting = |world: &mut World| world.seen.klusterlet.as_mut().expect("one").deleting = true;
@@ -92,6 +104,10 @@ fn every_state_of_a_detachment() {
     let mut hub_of_others = hub_done(gone());
     hub_of_others.1.serves_a_hub = true;
     text += &show("the cluster is the hub of another fleet", &hub_of_others);
+    let unlabelled = |world: &mut World| {
+        world.seen.klusterlet.as_mut().expect("one").labels.clear();
+    };
+    text += &show("the Klusterlet does not carry our labels", &hub_done(seen(unlabelled)));
     let foreign = |world: &mut World| world.install("another");
     text += &show("the Klusterlet belongs to another cluster", &hub_done(seen(foreign)));
 

@@ -78,6 +78,7 @@ fn world(use_bootstrap_token: bool) -> World {
         seen: SpokeSeen {
             cluster_uid: "uid-of-cluster".to_owned(),
             klusterlet: None,
+            held_by: None,
             other_klusterlets: Vec::new(),
             bootstrap: None,
             credential: None,
