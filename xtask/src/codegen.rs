@@ -1,4 +1,5 @@
-//! Generated files: the CRDs under crds/, written by the crates that define the kinds.
+//! Generated files: the CRDs under crds/, written by the crates that define the kinds, and Argo CD's
+//! files under deploy/gitops, written by the crate that knows the states.
 
 use anyhow::Result;
 use clap::Args;
@@ -22,7 +23,8 @@ impl Codegen {
     pub(crate) fn run(&self) -> Result<()> {
         prerequisites::for_builds()?;
         let mut command = process::cargo();
-        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "generated"]);
+        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "-p", "fleet-plan"]);
+        command.arg("generated");
         if !self.check {
             command.env("UPDATE_CRDS", "1");
         }

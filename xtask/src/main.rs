@@ -50,7 +50,7 @@ enum Command {
     /// The generated CRDs are compared with the types, and those of OCM's kinds with OCM's Go module,
     /// whose differences are printed.
     Lint(lint::Lint),
-    /// Write everything that is generated: the CRDs under crds/.
+    /// Write everything that is generated: the CRDs under crds/, Argo CD's files under deploy/gitops.
     Codegen(codegen::Codegen),
     /// The test bed by itself: `bed up | status | logs | exec | down | binaries`.
     #[command(disable_help_flag = true)]
