@@ -1,5 +1,5 @@
-//! Generated files: the CRDs under crds/, written by the crates that define the kinds, and what the
-//! chart has from elsewhere.
+//! Generated files: the CRDs under crds/, written by the crates that define the kinds, what the chart has
+//! from elsewhere, and Argo CD's files under deploy/gitops, written by the crate that knows the states.
 
 mod chart_files;
 
@@ -32,7 +32,8 @@ impl Codegen {
         written.end()?;
         prerequisites::for_builds()?;
         let mut command = process::cargo();
-        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "generated"]);
+        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "-p", "fleet-plan"]);
+        command.arg("generated");
         if !self.check {
             command.env("UPDATE_CRDS", "1");
         }

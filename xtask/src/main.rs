@@ -52,7 +52,8 @@ enum Command {
     /// The generated CRDs are compared with the types, and those of OCM's kinds with OCM's Go module,
     /// whose differences are printed.
     Lint(lint::Lint),
-    /// Write everything that is generated: the CRDs under crds/, the chart's tables and copies.
+    /// Write everything that is generated: the CRDs under crds/, the chart's tables and copies, Argo CD's
+    /// files under deploy/gitops.
     Codegen(codegen::Codegen),
     /// Check the Helm chart and the kustomize tree with the real programs, without a cluster.
     ///

@@ -52,6 +52,8 @@ pub struct Executed {
     pub contested: bool,
     /// An object whose time has not come; the rest of the plan was not carried out.
     pub pending: Option<ObjectKey>,
+    /// Objects of sets that were written, each with the generation that it has since then.
+    pub applied: Vec<(ObjectKey, i64)>,
 }
 
 impl Executed {
@@ -133,6 +135,10 @@ impl Executor<'_> {
                 let report = cluster
                     .ensure_unless_known(self.ledger, set, manifests, self.manager, *presence, self.now)
                     .await?;
+                done.applied.extend(report.applied.iter().map(|key| {
+                    let generation = report.live(key).and_then(|live| live.metadata.generation);
+                    (key.clone(), generation.unwrap_or_default())
+                }));
                 done.pending = report.pending;
             }
             Step::ApplyShared { target, manifest } => {

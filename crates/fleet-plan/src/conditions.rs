@@ -130,9 +130,38 @@ pub fn merge(previous: &[Condition], drafts: &[Draft], generation: i64, now: Tim
         .collect()
 }
 
-/// As [`merge`], keeping the conditions that the drafts do not speak of: what was true of an object
-/// before its deletion began stays readable while it goes.
-pub fn overlay(previous: &[Condition], drafts: &[Draft], generation: i64, now: Timestamp) -> Vec<Condition> {
+/// How much of an object a pass has looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// All of it: what the drafts do not speak of is no longer so.
+    Whole,
+    /// The object goes: what was true of it before its deletion began stays readable.
+    Leaving,
+    /// The pass was cut off: what it says about the object as a whole is all that it knows, and what
+    /// earlier passes have found out stands until it is looked at again.
+    CutOff,
+}
+
+/// The condition list to write after a pass.
+pub fn written(
+    previous: &[Condition],
+    drafts: &[Draft],
+    look: Look,
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
+    match look {
+        Look::Whole => merge(previous, drafts, generation, now),
+        Look::CutOff if !previous.is_empty() => {
+            let whole: Vec<Draft> = drafts.iter().filter(|draft| draft.is_of_the_whole()).cloned().collect();
+            overlay(previous, &whole, generation, now)
+        }
+        Look::Leaving | Look::CutOff => overlay(previous, drafts, generation, now),
+    }
+}
+
+/// As [`merge`], keeping the conditions that the drafts do not speak of.
+fn overlay(previous: &[Condition], drafts: &[Draft], generation: i64, now: Timestamp) -> Vec<Condition> {
     let mut all = merge(previous, drafts, generation, now);
     let spoken_of = |kind: &str| drafts.iter().any(|draft| draft.kind == kind);
     all.extend(previous.iter().filter(|condition| !spoken_of(&condition.type_)).cloned());

@@ -10,6 +10,8 @@ pub mod csr;
 pub mod endpoint;
 pub mod feature_gates;
 pub mod hub;
+#[cfg(test)]
+mod kstatus_tests;
 pub mod manifests;
 pub mod naming;
 pub mod object;

@@ -4,8 +4,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::kstatus::UNSEEN;
 use crate::{v1alpha1, v1beta1};
 
 /// The CustomResourceDefinitions of FleetConfig, Hub and Spoke, as they are
@@ -21,9 +22,18 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
             version.schema.as_mut().and_then(|validation| validation.open_api_v3_schema.as_mut())
         {
             normalize(schema);
+            say_unseen(schema);
         }
     }
     crds
+}
+
+/// Gives an object that nobody has looked at a status that says so. Without one, tools that know the
+/// kind by its conditions alone (Flux, cli-utils) take it for finished.
+fn say_unseen(schema: &mut JSONSchemaProps) {
+    if let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status")) {
+        status.default = Some(JSON(json!({ "observedGeneration": UNSEEN })));
+    }
 }
 
 /// Brings what the derive macros make into the form that controllers in Go
@@ -33,7 +43,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 ///   is a default it takes that instead, elsewhere it refuses. So a rule that
 ///   asks whether a field is there need not think of `null`.
 /// - The default of an object is `{}`; its fields have their own defaults. Each
-///   default stands in one place.
+///   default stands in one place. (The status is the exception: see [`say_unseen`].)
 /// - Line breaks of the source are not part of a description.
 fn normalize(schema: &mut JSONSchemaProps) {
     schema.nullable = None;

@@ -19,6 +19,7 @@ mod cel;
 pub mod common;
 pub mod condition;
 mod crds;
+pub mod kstatus;
 pub mod names;
 pub mod phase;
 pub mod reason;
@@ -28,4 +29,5 @@ pub mod values;
 
 pub use condition::{Condition, ConditionStatus};
 pub use crds::crds;
+pub use kstatus::Kstatus;
 pub use reason::Reason;

@@ -2,13 +2,14 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use cluster_access::{Cluster, ClusterUid, Executed, Executor, Ledger};
+use cluster_access::{Cluster, ClusterUid, Executed, Executor, Ledger, ObjectKey};
 use fleet_plan::endpoint::EndpointFacts;
 use fleet_plan::hub::desire::{claim_key, desired_hub, inventory, set_name};
 use fleet_plan::hub::facts::{Claim, HubFacts, Owner, ValuesText, Webhooks};
 use fleet_plan::hub::plan::{HubVerdict, plan_hub};
 use fleet_plan::hub::removal::{HubRemoval, plan_hub_removal};
 use fleet_plan::plan::{Step, Wake};
+use fleetconfig_api::names;
 use fleetconfig_api::v1beta1::Hub;
 use jiff::{SignedDuration, Timestamp};
 use kube::{Resource, ResourceExt};
@@ -46,6 +47,8 @@ struct Memory {
     answered: Option<(String, i64)>,
     /// UID and generation of the ClusterManager that was seen last.
     manager: Option<(String, i64)>,
+    /// UID and generation of the ClusterManager after our last write. A watch may be behind it.
+    written: Option<(String, i64)>,
 }
 
 impl Memory {
@@ -148,10 +151,14 @@ impl HubBootstrapper {
             let done = self.carry_out(&plan.steps, pass.now).await?;
             let learnt = self.remember(pass, &facts, &done, &plan.steps);
             assume_free &= !done.contested;
-            if let Some(Err(message)) = done.webhooks {
+            let changed = self.count_own_write(&mut facts);
+            let silent = done.webhooks.and_then(Result::err);
+            if changed || silent.is_some() {
                 // Asked and not heard: no event will tell when they answer, so the plan says when to
-                // ask again.
-                facts.webhooks = Webhooks::Silent { message };
+                // ask again. What was said of a ClusterManager that we have changed since then is old.
+                if let Some(message) = silent {
+                    facts.webhooks = Webhooks::Silent { message };
+                }
                 plan = plan_hub(&desired, &facts, pass.was_initialized);
             }
             last = Some(HubOutcome {
@@ -257,7 +264,22 @@ impl HubBootstrapper {
         facts.endpoint.declared_server = given(&pass.hub.spec.api_server);
         facts.endpoint.declared_ca = given(&pass.hub.spec.ca);
         self.notice_drift(pass.hub, &facts);
+        self.count_own_write(&mut facts);
         Ok(facts)
+    }
+
+    /// Raises the ClusterManager's generation to that of our last write, if the facts are older; true if
+    /// they were. Else what OCM said before a change would be taken for an answer to it.
+    fn count_own_write(&self, facts: &mut HubFacts) -> bool {
+        let memory = self.memory();
+        let (Some(manager), Some((uid, generation))) = (&mut facts.cluster_manager, &memory.written) else {
+            return false;
+        };
+        let behind = manager.uid == *uid && manager.generation < *generation;
+        if behind {
+            manager.generation = *generation;
+        }
+        behind
     }
 
     /// Strikes the hub's set out of the ledger when the ClusterManager is another one than before:
@@ -290,6 +312,12 @@ impl HubBootstrapper {
             memory.claim = pass.hub.uid().map(|uid| (pass.now, uid));
         }
         learnt |= laid;
+        let own = ObjectKey::cluster::<ClusterManager>(names::CLUSTER_MANAGER);
+        if let (Some(manager), Some((_, generation))) =
+            (&facts.cluster_manager, done.applied.iter().find(|(key, _)| *key == own))
+        {
+            memory.written = Some((manager.uid.clone(), *generation));
+        }
         if let Some(Ok(())) = &done.webhooks {
             memory.answered =
                 facts.cluster_manager.as_ref().map(|manager| (manager.uid.clone(), manager.generation));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scenarios::{
-    bad_input, bootstrap_token, chart, detach, embed, idle, install, killed, leak, remote_hub, replicas,
-    walks,
+    any_order, bad_input, bootstrap_token, chart, detach, embed, idle, install, killed, leak, remote_hub,
+    replicas, walks,
 };
 
 /// When a scenario runs.
@@ -57,6 +57,8 @@ macro_rules! scenarios {
 scenarios! {
     "install-crds", Gate, "the CRDs are accepted by a real API server, and judge every fixture as they should",
         install::crds();
+    "install-any-order", Full, "operator, Spoke, its CRD, Hub, its CRD and the kubeconfig may come in any order; nothing looks finished before it is",
+        any_order::backwards();
     "join-one-cluster", Gate, "walk 1: one cluster becomes hub and spoke at once",
         walks::one_cluster();
     "join-two-clusters", Gate, "walk 2: a hub and a second cluster become a fleet; never Unhealthy; works arrive; the kubeconfig may go",

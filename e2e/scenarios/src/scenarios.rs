@@ -1,5 +1,6 @@
 //! The proofs, by what they are about.
 
+pub(crate) mod any_order;
 pub(crate) mod bad_input;
 pub(crate) mod bootstrap_token;
 pub(crate) mod chart;

@@ -64,10 +64,22 @@ impl World {
         Ok(Self { bed, operator: None, release: false })
     }
 
+    /// As [`World::new`], without our CRDs.
+    pub(crate) async fn without_crds(spokes: &[&str]) -> Result<Self> {
+        Self::empty(BedOptions::new(Self::clusters(spokes)), false).await
+    }
+
     async fn on(options: BedOptions, release: bool) -> Result<Self> {
+        let world = Self::empty(options, release).await?;
+        for crd in fleetconfig_api::crds() {
+            world.install_crd(&crd).await?;
+        }
+        Ok(world)
+    }
+
+    async fn empty(options: BedOptions, release: bool) -> Result<Self> {
         let bed = Bed::start(options).await?;
         let world = Self { bed, operator: None, release };
-        world.install_crds().await?;
         let namespace = Namespace {
             metadata: kube::api::ObjectMeta { name: Some(NAMESPACE.into()), ..Default::default() },
             ..Namespace::default()
@@ -87,16 +99,15 @@ impl World {
         Ok(self.hub()?.admin())
     }
 
-    async fn install_crds(&self) -> Result<()> {
+    /// Applies a CRD and waits until the API server has established it.
+    pub(crate) async fn install_crd(&self, crd: &CustomResourceDefinition) -> Result<()> {
         let api: Api<CustomResourceDefinition> = Api::all(self.admin()?);
-        for crd in fleetconfig_api::crds() {
-            let name = crd.name_any();
-            api.patch(&name, &apply(), &Patch::Apply(&crd)).await.with_context(|| format!("CRD {name}"))?;
-            let established = kube::runtime::wait::await_condition(api.clone(), &name, is_crd_established());
-            tokio::time::timeout(Duration::from_secs(20), established)
-                .await
-                .with_context(|| format!("CRD {name} is not established"))??;
-        }
+        let name = crd.name_any();
+        api.patch(&name, &apply(), &Patch::Apply(crd)).await.with_context(|| format!("CRD {name}"))?;
+        let established = kube::runtime::wait::await_condition(api, &name, is_crd_established());
+        tokio::time::timeout(Duration::from_secs(20), established)
+            .await
+            .with_context(|| format!("CRD {name} is not established"))??;
         Ok(())
     }
 

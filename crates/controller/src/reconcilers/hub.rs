@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster_access::ClusterUid;
-use fleet_plan::conditions::{Draft, holds, merge, overlay};
+use fleet_plan::conditions::{holds, written};
 use fleet_plan::hub::facts::{Owner, ValuesText};
 use fleet_plan::hub::plan::{HubVerdict, Refusal, failing, paused};
 use fleet_plan::plan::Wake;
 use fleet_plan::spoke::facts::AccessFailure;
 use fleetconfig_api::common::DeletionPolicy;
+use fleetconfig_api::kstatus::is_seen;
 use fleetconfig_api::v1beta1::{Hub, HubStatus, Spoke};
 use fleetconfig_api::{condition, names};
 use hub_bootstrapper::{HubBootstrapper, HubError, HubPass, Removal};
@@ -20,7 +21,7 @@ use kube::runtime::reflector::ObjectRef;
 use spoke_joiner::SpokeJoiner;
 
 use super::access::Opened;
-use super::report::{Told, recheck};
+use super::report::{Told, look, recheck};
 use super::{OpenHub, Shared};
 use crate::cache::CacheState;
 use crate::hub_watch::{HubConnection, HubView};
@@ -250,26 +251,22 @@ impl HubReconciler {
     /// How much longer the status of a Hub stays as it is although its cluster's watch has not told what
     /// is there: it has only begun, and in a moment there is more to say than that.
     fn still_loading(hub: &Hub, report: &Report, now: Timestamp) -> Option<Duration> {
-        let patience = if hub.status.is_none() { FIRST_STATUS } else { KNOWN_STATUS };
+        let observed = hub.status.as_ref().and_then(|status| status.observed_generation);
+        let patience = if is_seen(observed) { KNOWN_STATUS } else { FIRST_STATUS };
         let rest = Duration::try_from(patience - now.duration_since(report.loading_since?)).ok()?;
         (!rest.is_zero()).then_some(rest)
     }
 
     async fn report(&self, hub: &Hub, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
-        let Report { mut verdict, cluster_uid, next, loading_since: _, cut_off, error } = report;
+        let Report { verdict, cluster_uid, next, loading_since: _, cut_off, error } = report;
         let next = recheck(&verdict.conditions, next);
         let old = hub.status.clone().unwrap_or_default();
-        let leaving = hub.metadata.deletion_timestamp.is_some();
-        let conditions = if leaving || cut_off { overlay } else { merge };
-        if cut_off && !old.conditions.is_empty() {
-            // What earlier passes have found out stands until it is looked at again.
-            verdict.conditions.retain(Draft::is_of_the_whole);
-        }
         let generation = hub.metadata.generation.unwrap_or_default();
+        let look = look(&hub.metadata, cut_off);
         let new = HubStatus {
             observed_generation: Some(generation),
             phase: Some(verdict.phase),
-            conditions: conditions(&old.conditions, &verdict.conditions, generation, pass.now),
+            conditions: written(&old.conditions, &verdict.conditions, look, generation, pass.now),
             cluster_uid: cluster_uid.or(old.cluster_uid),
             bundle_version: verdict.bundle_version.or(old.bundle_version),
             api_server: verdict.api_server.or(old.api_server),

@@ -6,11 +6,12 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cluster_access::{AccessError, ObjectKey};
-use fleet_plan::conditions::{Draft, Standing, merge};
+use fleet_plan::conditions::{Draft, Look, Standing, merge};
 use fleet_plan::telling::{Change, Telling, change, wait};
 use fleetconfig_api::Reason;
 use fleetconfig_api::condition::{self, Condition, ConditionStatus};
 use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::error_boundary::InvalidObject;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt};
@@ -53,6 +54,17 @@ pub(super) fn recheck(drafts: &[Draft], next: Next) -> Next {
         .iter()
         .any(|draft| draft.kind == condition::STALLED && draft.holds && elsewhere.contains(&draft.reason));
     if waits && next == Next::Await { Next::After(RECHECK) } else { next }
+}
+
+/// How much of an object a pass has looked at.
+pub(super) fn look(object: &ObjectMeta, cut_off: bool) -> Look {
+    if cut_off {
+        Look::CutOff
+    } else if object.deletion_timestamp.is_some() {
+        Look::Leaving
+    } else {
+        Look::Whole
+    }
 }
 
 /// An access error as the end of a pass.

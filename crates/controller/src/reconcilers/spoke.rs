@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use fleet_plan::conditions::{Draft, merge, overlay};
+use fleet_plan::conditions::{merge, written};
 use fleet_plan::endpoint::EndpointFacts;
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
@@ -15,6 +15,7 @@ use fleet_plan::spoke::removal::LeavingHub;
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
 use fleetconfig_api::common::DeletionPolicy;
 use fleetconfig_api::condition::{Condition, ConditionStatus};
+use fleetconfig_api::kstatus::is_seen;
 use fleetconfig_api::v1beta1::{Spoke, SpokeStatus};
 use fleetconfig_api::{Reason, condition, names};
 use jiff::Timestamp;
@@ -28,7 +29,7 @@ use spoke_joiner::{Detachment, SpokeError, SpokeLives, SpokePass};
 use super::Shared;
 use super::hub::next;
 use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
-use super::report::{Told, recheck};
+use super::report::{Told, look, recheck};
 use crate::hub_watch::HubView;
 use crate::metrics::ClusterRole;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
@@ -80,6 +81,10 @@ impl SpokeReconciler {
         Self { shared }
     }
 
+    fn is_seen(spoke: &Spoke) -> bool {
+        is_seen(spoke.status.as_ref().and_then(|status| status.observed_generation))
+    }
+
     fn name(spoke: &Spoke, view: &HubView) -> Result<String, Refusal> {
         let clusters: Vec<NamedCluster> =
             view.managed_clusters.all().iter().map(|cluster| named(cluster)).collect();
@@ -98,7 +103,7 @@ impl SpokeReconciler {
         let ready = match self.shared.ready_hub(spoke) {
             Ok(ready) => ready,
             // After a restart the status stands until the hub has been looked at, which wakes its spokes.
-            Err(NoHub::Unread) if spoke.status.is_some() => return None,
+            Err(NoHub::Unread) if Self::is_seen(spoke) => return None,
             Err(none) => {
                 // A declared name needs no look at the hub; it is written with the first status.
                 let name = resolved(spoke).or(spoke.spec.managed_cluster_name.as_deref());
@@ -302,21 +307,16 @@ impl SpokeReconciler {
     }
 
     async fn report(&self, spoke: &Spoke, pass: &Pass, report: Report) -> Result<Next, ReconcileError> {
-        let Report { mut verdict, next, cut_off, error } = report;
+        let Report { verdict, next, cut_off, error } = report;
         let next = recheck(&verdict.conditions, next);
         let old = spoke.status.clone().unwrap_or_default();
-        let leaving = spoke.metadata.deletion_timestamp.is_some();
-        let conditions = if leaving || cut_off { overlay } else { merge };
-        if cut_off && !old.conditions.is_empty() {
-            // What earlier passes have found out stands until it is looked at again.
-            verdict.conditions.retain(Draft::is_of_the_whole);
-        }
+        let look = look(&spoke.metadata, cut_off);
         let generation = spoke.metadata.generation.unwrap_or_default();
         let hub_uid = self.shared.known_hub(spoke).ok().map(|known| known.open.cluster_uid.clone());
         let new = SpokeStatus {
             observed_generation: Some(generation),
             phase: Some(verdict.phase),
-            conditions: conditions(&old.conditions, &verdict.conditions, generation, pass.now),
+            conditions: written(&old.conditions, &verdict.conditions, look, generation, pass.now),
             managed_cluster_name: verdict.cluster_name.or(old.managed_cluster_name),
             granted_secret_reference: self
                 .shared

@@ -1,14 +1,16 @@
 //! What a FleetConfig's status says, summed up from its children.
 
 use fleetconfig_api::condition::{self, ConditionStatus};
+use fleetconfig_api::kstatus::is_seen;
 use fleetconfig_api::phase::{FleetConfigPhase, HubPhase, SpokePhase};
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1alpha1::{FleetConfig, FleetConfigStatus, JoinedSpoke, SpokeState, SpokeSummary};
-use fleetconfig_api::v1beta1::{Hub, Spoke};
+use fleetconfig_api::v1beta1::{Hub, HubSpec, Spoke, SpokeSpec};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 
-use super::children::hub_name;
+use super::children::{compose, hub_name};
 use crate::conditions::{Draft, Standing, merge};
 
 /// A child that could not be made.
@@ -82,41 +84,86 @@ fn standing(fleet: &FleetConfig, children: LiveChildren<'_>, deleting: bool) -> 
     if let Some(blocked) = children.blocked {
         return Standing::Stalled { reason: blocked.reason, message: blocked.message.clone() };
     }
+    let declared = compose(fleet);
     let Some(hub) = children.hub else {
         return Standing::Progressing {
             reason: Reason::HubInitializing,
             message: "the Hub is being created".to_owned(),
         };
     };
-    let hub_status = hub.status.as_ref();
-    let hub_standing = reading(
-        hub_status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
-        &format!("Hub {}", hub.name_any()),
-        hub_status.and_then(|status| status.phase) == Some(HubPhase::Unhealthy),
-    );
-    let missing = fleet.spec.spokes.len().saturating_sub(children.spokes.len());
+    let hub_standing = hub_standing(hub, &declared.hub.spec);
+    let live = |name: &str| children.spokes.iter().find(|spoke| spoke.name_any() == name);
+    let missing = declared.spokes.iter().filter(|spoke| live(&spoke.name_any()).is_none()).count();
     let creating = (missing > 0).then(|| Standing::Progressing {
         reason: Reason::Joining,
         message: format!("{missing} Spoke(s) are being created"),
     });
     let spokes = children.spokes.iter().map(|spoke| {
-        let status = spoke.status.as_ref();
-        reading(
-            status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
-            &format!("Spoke {}", spoke.name_any()),
-            phase_of(spoke) == Some(SpokePhase::Unhealthy),
-        )
+        let wanted = declared.spokes.iter().find(|wanted| wanted.name_any() == spoke.name_any());
+        spoke_standing(spoke, wanted.map(|wanted| &wanted.spec))
     });
     std::iter::once(hub_standing).chain(creating).chain(spokes).max_by_key(weight).unwrap_or(Standing::Ready)
+}
+
+fn hub_standing(hub: &Hub, wanted: &HubSpec) -> Standing {
+    let name = format!("Hub {}", hub.name_any());
+    let status = hub.status.as_ref();
+    let observed = status.and_then(|status| status.observed_generation);
+    if !is_about(&hub.metadata, observed, hub.spec == *wanted) {
+        let reason = if is_seen(observed) { Reason::HubProgressing } else { Reason::HubInitializing };
+        return not_yet_seen(&name, reason);
+    }
+    reading(
+        status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
+        &name,
+        status.and_then(|status| status.phase) == Some(HubPhase::Unhealthy),
+    )
+}
+
+/// `wanted` is `None` for a Spoke that is no longer in the list.
+fn spoke_standing(spoke: &Spoke, wanted: Option<&SpokeSpec>) -> Standing {
+    let name = format!("Spoke {}", spoke.name_any());
+    let status = spoke.status.as_ref();
+    let Some(wanted) = wanted else {
+        let conditions = status.map(|status| status.conditions.as_slice()).unwrap_or_default();
+        return match reading(conditions, &name, false) {
+            Standing::Ready => Standing::Progressing {
+                reason: Reason::Detaching,
+                message: format!("{name}: it is no longer in spec.spokes and will be detached"),
+            },
+            going => going,
+        };
+    };
+    let observed = status.and_then(|status| status.observed_generation);
+    if !is_about(&spoke.metadata, observed, spoke.spec == *wanted) {
+        return not_yet_seen(&name, Reason::Joining);
+    }
+    reading(
+        status.map(|status| status.conditions.as_slice()).unwrap_or_default(),
+        &name,
+        phase_of(spoke) == Some(SpokePhase::Unhealthy),
+    )
+}
+
+/// Whether a child's status is about what the FleetConfig asks for. If it is not, what it says is
+/// about an older spec: the child was changed a moment ago, or the cache does not have the change yet.
+fn is_about(child: &ObjectMeta, observed: Option<i64>, spec_is_wanted: bool) -> bool {
+    spec_is_wanted && observed == child.generation
+}
+
+fn not_yet_seen(name: &str, reason: Reason) -> Standing {
+    Standing::Progressing { reason, message: format!("{name} has not been looked at yet as it is declared") }
 }
 
 /// The worst of many standings is the fleet's; of equals the last one speaks.
 fn weight(standing: &Standing) -> u8 {
     match standing {
         Standing::Ready => 0,
-        Standing::Progressing { .. } => 1,
-        Standing::Failing { .. } => 2,
-        Standing::Stalled { .. } => 3,
+        // A fleet is held only if nothing else moves.
+        Standing::Progressing { reason: Reason::Paused, .. } => 1,
+        Standing::Progressing { .. } => 2,
+        Standing::Failing { .. } => 3,
+        Standing::Stalled { .. } => 4,
     }
 }
 

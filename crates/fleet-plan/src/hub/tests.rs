@@ -2,6 +2,7 @@
 
 mod golden;
 mod installed;
+mod kstatus;
 mod world;
 
 use fleetconfig_api::v1beta1::{Hub, HubSpec};

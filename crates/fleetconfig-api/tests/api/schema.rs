@@ -6,7 +6,7 @@ use fleetconfig_api::common::{
     AddOnDeploymentConfig, ClusterManagerConfig, OcmSource, RegistrationAuth, ResourceSpec, SecretReference,
     Singleton,
 };
-use fleetconfig_api::{v1alpha1, v1beta1, values};
+use fleetconfig_api::{Kstatus, v1alpha1, v1beta1, values};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -66,7 +66,10 @@ fn nothing_is_nullable_and_object_defaults_are_empty() {
                 if schema["type"] == "object"
                     && let Some(default) = schema.get("default")
                 {
-                    assert_eq!(default, &json!({}), "{path}");
+                    // A status with no more than this default was written by nobody.
+                    let unseen = json!({"observedGeneration": -1});
+                    let expected = if path.ends_with(".properties.status") { unseen } else { json!({}) };
+                    assert_eq!(default, &expected, "{path}");
                 }
                 for (name, value) in object {
                     walk(value, &format!("{path}.{name}"));
@@ -161,6 +164,17 @@ fn defaults_of_the_schema_and_of_the_types_agree() {
         "status.joinedSpokes[]",
         json!({"name": "", "kubeconfig": {}}),
     );
+}
+
+/// What tools that wait for objects see of one that was created a moment ago.
+#[test]
+fn an_object_that_nobody_has_looked_at_is_in_progress() {
+    for plural in ["fleetconfigs", "hubs", "spokes"] {
+        let mut created = json!({"metadata": {"generation": 1}, "spec": {}});
+        assert_eq!(Kstatus::of(Some(&created)), Kstatus::Current, "kstatus asks for no conditions");
+        created["status"] = crate::schema_of_kind(plural)["properties"]["status"]["default"].clone();
+        assert_eq!(Kstatus::of(Some(&created)), Kstatus::InProgress, "{plural}");
+    }
 }
 
 #[test]

@@ -72,20 +72,23 @@ fn upstreams_fields_are_all_there() {
 }
 
 /// Differences on purpose; docs/deviations.md explains them.
-const ON_PURPOSE: [&str; 15] = [
+const ON_PURPOSE: [&str; 18] = [
     r#"fleetconfigs spec.addOnConfigs: listMapKey ["name","version"], upstream's null"#,
     r#"fleetconfigs spec.hubAddOns: listMapKey ["name"], upstream's null"#,
     r#"fleetconfigs spec.hubAddOns: maxItems 2, upstream's null"#,
     r#"fleetconfigs spec.registrationAuth.driver: enum ["csr","awsirsa","grpc"], upstream's ["csr","awsirsa"]"#,
     r#"fleetconfigs spec.spokes: listMapKey ["name"], upstream's null"#,
     r#"fleetconfigs spec.spokes: maxItems 10000, upstream's null"#,
+    r#"fleetconfigs status: default {"observedGeneration":-1}, upstream's null"#,
     r#"fleetconfigs status.conditions: listMapKey ["type"], upstream's null"#,
     r#"fleetconfigs status.phase: enum ["Initializing","Running","Unhealthy","Deleting"], upstream's null"#,
     r#"hubs spec.addOnConfigs: listMapKey ["name","version"], upstream's null"#,
     r#"hubs spec.hubAddOns: listMapKey ["name"], upstream's null"#,
     r#"hubs spec.hubAddOns: maxItems 2, upstream's null"#,
+    r#"hubs status: default {"observedGeneration":-1}, upstream's null"#,
     r#"hubs status.conditions: listMapKey ["type"], upstream's null"#,
     r#"hubs status.phase: enum ["Initializing","Running","Unhealthy","Deleting"], upstream's null"#,
+    r#"spokes status: default {"observedGeneration":-1}, upstream's null"#,
     r#"spokes status.conditions: listMapKey ["type"], upstream's null"#,
     r#"spokes status.phase: enum ["Joining","Running","Unhealthy","Deleting"], upstream's null"#,
 ];

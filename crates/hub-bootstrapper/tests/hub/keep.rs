@@ -10,6 +10,7 @@ use fleetconfig_api::v1beta1::Hub;
 use hub_bootstrapper::{HubBootstrapper, HubPass};
 use jiff::SignedDuration;
 use memory_apiserver::{Fault, Verb};
+use ocm_api::operator::v1::ClusterManager;
 use serde_json::json;
 
 use super::support::*;
@@ -111,6 +112,33 @@ async fn a_cluster_manager_that_was_changed_or_deleted_is_put_back_by_the_next_p
     assert_eq!(manager(&server), None);
     pass(&engine, &server, &hub).await.unwrap();
     assert_eq!(manager(&server).unwrap()["spec"], declared);
+}
+
+/// A change of the Hub is written to the ClusterManager; what OCM said before is no answer to it, also
+/// while the watch is behind.
+#[tokio::test]
+async fn a_hub_that_was_changed_is_not_ready_before_ocm_has_seen_the_change() {
+    let server = bare();
+    play_ocm(&server);
+    serve_managed_clusters(&server);
+    let (mut hub, engine) = (hub("uid-1"), engine(&server));
+    pass(&engine, &server, &hub).await.unwrap();
+    let seen = || Some(serde_json::from_value(manager(&server).unwrap()).unwrap());
+    let watched = async |hub: &Hub, cluster_manager| {
+        let now = server.now();
+        let values = ValuesText::NotNamed;
+        let pass =
+            HubPass { hub, values, cluster_manager: Some(cluster_manager), was_initialized: true, now };
+        engine.keep(&pass, &|_| true).await.unwrap().verdict
+    };
+    let old: Option<ClusterManager> = seen();
+    assert_eq!(ready(&watched(&hub, old.clone()).await), (true, "ReconcileSuccess"));
+
+    hub.spec.cluster_manager.as_mut().unwrap().source.registry = "mirror.example/ocm".to_owned();
+    assert_eq!(ready(&watched(&hub, old.clone()).await), (false, "HubProgressing"));
+    assert_ne!(seen(), old, "it was written");
+    assert_eq!(ready(&watched(&hub, old).await), (false, "HubProgressing"), "the watch is behind");
+    assert_eq!(ready(&watched(&hub, seen()).await), (true, "ReconcileSuccess"));
 }
 
 #[tokio::test]

@@ -161,7 +161,9 @@ async fn a_work_of_others_holds_its_cluster(world: &mut World) -> Result<()> {
     })
     .await?;
     world.operator()?.kill()?;
-    world.apply(&crate::fixtures::fleet(Vec::new())).await?;
+    let fleets: Api<FleetConfig> = Api::namespaced(world.admin()?, NAMESPACE);
+    let none = json!({ "spec": { "spokes": [] } });
+    fleets.patch(FLEET, &Default::default(), &Patch::Merge(&none)).await?;
     world.start_operator().await?;
     world
         .until_spoke("hub-as-spoke", "CleanupFailed", ConditionStatus::True, "ForeignObjectsPresent", GONE)

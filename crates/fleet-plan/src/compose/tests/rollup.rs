@@ -6,16 +6,17 @@ use fleetconfig_api::condition::{self, ConditionStatus};
 use fleetconfig_api::phase::{FleetConfigPhase, HubPhase, SpokePhase};
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1alpha1::{FleetConfig, FleetConfigSpec, FleetConfigStatus, SpokeEntry};
-use fleetconfig_api::v1beta1::{Hub, HubSpec, HubStatus, Spoke, SpokeSpec, SpokeStatus};
+use fleetconfig_api::v1beta1::{Hub, HubStatus, Spoke, SpokeStatus};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
+use crate::compose::children::compose;
 use crate::compose::rollup::{Blocked, LiveChildren, status};
 use crate::conditions::{Draft, Standing, merge};
 
 /// What a child says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Says {
+pub(super) enum Says {
     /// It was not looked at yet.
     Nothing,
     Ready,
@@ -25,7 +26,8 @@ enum Says {
 }
 
 impl Says {
-    const ALL: [Self; 5] = [Self::Nothing, Self::Ready, Self::Progressing, Self::Failing, Self::Stalled];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Nothing, Self::Ready, Self::Progressing, Self::Failing, Self::Stalled];
 
     fn conditions(self, own: &str, reason: Reason) -> Vec<condition::Condition> {
         let message = "m".to_owned();
@@ -45,8 +47,13 @@ impl Says {
     }
 }
 
-fn hub(says: Says) -> Hub {
-    let mut hub = Hub::new("hub", HubSpec::default());
+/// The generation that the children were looked at in.
+const SEEN: i64 = 4;
+
+/// The Hub of every fleet here.
+pub(super) fn hub(says: Says) -> Hub {
+    let mut hub = compose(&fleet(0)).hub;
+    hub.metadata.generation = Some(SEEN);
     let phase = match says {
         Says::Nothing => None,
         Says::Ready => Some(HubPhase::Running),
@@ -54,12 +61,20 @@ fn hub(says: Says) -> Hub {
         Says::Failing | Says::Stalled => Some(HubPhase::Unhealthy),
     };
     let conditions = says.conditions(condition::HUB_INITIALIZED, Reason::HubProgressing);
-    hub.status = phase.map(|phase| HubStatus { phase: Some(phase), conditions, ..HubStatus::default() });
+    hub.status = phase.map(|phase| HubStatus {
+        observed_generation: Some(SEEN),
+        phase: Some(phase),
+        conditions,
+        ..HubStatus::default()
+    });
     hub
 }
 
-fn spoke(name: &str, says: Says) -> Arc<Spoke> {
-    let mut spoke = Spoke::new(name, SpokeSpec::default());
+pub(super) fn spoke(name: &str, says: Says) -> Arc<Spoke> {
+    let mut fleet = fleet(1);
+    fleet.spec.spokes[0].name = name.to_owned();
+    let mut spoke = compose(&fleet).spokes.remove(0);
+    spoke.metadata.generation = Some(SEEN);
     let phase = match says {
         Says::Nothing => None,
         Says::Ready => Some(SpokePhase::Running),
@@ -67,12 +82,16 @@ fn spoke(name: &str, says: Says) -> Arc<Spoke> {
         Says::Failing | Says::Stalled => Some(SpokePhase::Unhealthy),
     };
     let conditions = says.conditions(condition::SPOKE_JOINED, Reason::WaitingForCsr);
-    spoke.status =
-        phase.map(|phase| SpokeStatus { phase: Some(phase), conditions, ..SpokeStatus::default() });
+    spoke.status = phase.map(|phase| SpokeStatus {
+        observed_generation: Some(SEEN),
+        phase: Some(phase),
+        conditions,
+        ..SpokeStatus::default()
+    });
     Arc::new(spoke)
 }
 
-fn fleet(spokes: usize) -> FleetConfig {
+pub(super) fn fleet(spokes: usize) -> FleetConfig {
     let entry = |at| SpokeEntry { name: format!("s{at}"), ..SpokeEntry::default() };
     let mut fleet = FleetConfig::new(
         "fleet",
@@ -92,7 +111,7 @@ fn is_true(status: &FleetConfigStatus, kind: &str) -> bool {
     found.status == ConditionStatus::True
 }
 
-fn says() -> impl Strategy<Value = Says> {
+pub(super) fn says() -> impl Strategy<Value = Says> {
     proptest::sample::select(Says::ALL.as_slice())
 }
 
@@ -181,4 +200,55 @@ fn a_fleet_that_is_deleted_says_so_until_its_children_are_gone() {
     assert_eq!(message(Some(&hub), &spokes).1, "detaching 1 spoke(s)");
     assert_eq!(message(Some(&hub), &[]).1, "removing the hub");
     assert_eq!(message(None, &[]), ("Detaching".to_owned(), "everything is gone".to_owned()));
+}
+
+/// What a child says of an older spec is no news of the present one.
+#[test]
+fn a_child_that_was_changed_a_moment_ago_is_not_ready() {
+    let (good_hub, good_spoke) = (hub(Says::Ready), spoke("s0", Says::Ready));
+    let ready = |hub: &Hub, spoke: &Arc<Spoke>| {
+        let status = rolled(1, Some(hub), std::slice::from_ref(spoke));
+        assert!(!is_true(&status, condition::STALLED));
+        is_true(&status, condition::READY)
+    };
+    assert!(ready(&good_hub, &good_spoke));
+    let changed: [fn(&mut Hub, &mut Spoke); 4] = [
+        |hub, _| hub.metadata.generation = Some(SEEN + 1),
+        |_, spoke| spoke.metadata.generation = Some(SEEN + 1),
+        // The cache does not have the change yet.
+        |hub, _| hub.spec.log_verbosity = 5,
+        |_, spoke| spoke.spec.log_verbosity = 5,
+    ];
+    for change in changed {
+        let (mut hub, mut spoke) = (good_hub.clone(), (*good_spoke).clone());
+        change(&mut hub, &mut spoke);
+        assert!(!ready(&hub, &Arc::new(spoke)));
+    }
+}
+
+#[test]
+fn a_spoke_that_was_taken_out_of_the_list_holds_the_fleet_until_it_is_gone() {
+    let hub = hub(Says::Ready);
+    let spokes = [spoke("s0", Says::Ready), spoke("former", Says::Ready)];
+    let status = rolled(1, Some(&hub), &spokes);
+    assert!(!is_true(&status, condition::READY));
+    assert_eq!(status.phase, Some(FleetConfigPhase::Initializing));
+    // One that is still to be made counts as well, although there are as many as there should be.
+    let status = rolled(2, Some(&hub), &spokes);
+    assert!(!is_true(&status, condition::READY));
+    assert!(is_true(&rolled(1, Some(&hub), &spokes[..1]), condition::READY));
+}
+
+#[test]
+fn a_fleet_is_paused_only_if_nothing_else_moves() {
+    let reason = |hub: &Hub| {
+        let mut paused = (*spoke("s0", Says::Progressing)).clone();
+        let standing = Standing::Progressing { reason: Reason::Paused, message: "m".into() };
+        let status = paused.status.as_mut().unwrap();
+        status.conditions = merge(&[], &standing.drafts(), 1, Timestamp::UNIX_EPOCH);
+        let status = rolled(1, Some(hub), &[Arc::new(paused)]);
+        status.conditions.into_iter().find(|found| found.type_ == condition::READY).unwrap().reason
+    };
+    assert_eq!(reason(&hub(Says::Ready)), "Paused");
+    assert_eq!(reason(&hub(Says::Progressing)), "HubProgressing");
 }

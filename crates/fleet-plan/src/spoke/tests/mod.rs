@@ -4,6 +4,7 @@
 mod bootstrap;
 mod detach;
 mod golden;
+mod kstatus;
 mod managed_cluster;
 mod properties;
 mod render;

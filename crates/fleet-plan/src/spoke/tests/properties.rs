@@ -7,7 +7,7 @@ use super::*;
 
 /// Where a spoke stands, freely combined.
 #[derive(Clone, Debug)]
-struct State {
+pub(super) struct State {
     tokens: bool,
     /// 0 none, then the stages of a ManagedCluster.
     stage: u8,
@@ -29,7 +29,7 @@ struct State {
     approved: bool,
 }
 
-fn states() -> impl Strategy<Value = State> {
+pub(super) fn states() -> impl Strategy<Value = State> {
     let minutes = || prop_oneof![Just(-5_i64), Just(5), Just(50)];
     let hub =
         (any::<bool>(), 0_u8..8, any::<bool>(), prop::collection::vec(prop::option::of(minutes()), 0..3));
@@ -57,7 +57,7 @@ fn states() -> impl Strategy<Value = State> {
     })
 }
 
-fn build(state: &State) -> World {
+pub(super) fn build(state: &State) -> World {
     let mut world = world(state.tokens);
     if state.stage > 0 {
         let manifest = world.desired().managed_cluster;
