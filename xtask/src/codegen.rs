@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{prerequisites, process};
+use crate::{docs, prerequisites, process};
 
 /// Options of `codegen`.
 #[derive(Args)]
@@ -22,10 +22,13 @@ impl Codegen {
     pub(crate) fn run(&self) -> Result<()> {
         prerequisites::for_builds()?;
         let mut command = process::cargo();
-        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "generated"]);
+        command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api"]);
+        // And the pages under docs/reference, by the crates that define what they tell.
+        command.args(["-p", "fleetconfig-controller", "generated"]);
         if !self.check {
-            command.env("UPDATE_CRDS", "1");
+            command.env("UPDATE_CRDS", "1").env("UPDATE_PAGES", "1");
         }
-        process::run(&mut command)
+        process::run(&mut command)?;
+        docs::chart_values::generate(!self.check)
     }
 }
