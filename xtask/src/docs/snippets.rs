@@ -1,7 +1,8 @@
 //! What a block of `yaml` in a page is: whole objects, values of the chart, or a part of something.
 //!
-//! A block that holds no object says so after the fence: `yaml values` or `yaml fragment`. One without a
-//! mark whose keys are all values of the chart counts as values.
+//! A block that holds no object says so after the fence: `yaml values` or `yaml fragment`. Two need no
+//! mark: one whose keys are all values of the chart holds values, and one that is indented throughout is
+//! seen to be a part.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +10,7 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::page::{Page, Placed};
+use super::page::{Block, Page, Placed};
 use crate::process;
 
 const SCHEMA: &str = "deploy/helm/fleetconfig-controller/values.schema.json";
@@ -33,7 +34,7 @@ pub(super) fn faults(pages: &[Page]) -> Result<Vec<String>> {
                 continue;
             }
             let keys = top_level_keys(&block.text);
-            match kind(&block.info, &keys, &known) {
+            match kind(block, &keys, &known) {
                 Kind::Objects | Kind::Fragment => {}
                 Kind::Values => {
                     let unknown = keys.iter().filter(|key| !known.is_empty() && !known.contains(**key));
@@ -63,13 +64,15 @@ fn known_values() -> Result<BTreeSet<String>> {
     Ok(properties.into_iter().flatten().map(|(name, _)| name.clone()).collect())
 }
 
-fn kind(info: &str, keys: &[&str], known: &BTreeSet<String>) -> Kind {
-    match info.split_whitespace().nth(1) {
+fn kind(block: &Block, keys: &[&str], known: &BTreeSet<String>) -> Kind {
+    let mut lines = block.text.lines().filter(|line| !line.trim().is_empty());
+    match block.info.split_whitespace().nth(1) {
         Some("values") => Kind::Values,
         Some("fragment") => Kind::Fragment,
         Some(_) => Kind::Unknown,
         None if keys.contains(&"apiVersion") => Kind::Objects,
         None if !keys.is_empty() && keys.iter().all(|key| known.contains(*key)) => Kind::Values,
+        None if lines.all(|line| line.starts_with(' ')) => Kind::Fragment,
         None => Kind::Unknown,
     }
 }
@@ -89,11 +92,15 @@ mod tests {
     #[test]
     fn blocks_are_what_they_say_or_show() {
         let known = BTreeSet::from(["fleetConfig".to_owned(), "replicas".to_owned()]);
-        let of = |info: &str, text: &str| kind(info, &top_level_keys(text), &known);
+        let of = |info: &str, text: &str| {
+            let block = Block { info: info.to_owned(), text: text.to_owned() };
+            kind(&block, &top_level_keys(text), &known)
+        };
         assert_eq!(of("yaml", "apiVersion: v1\nkind: Secret\n"), Kind::Objects);
         assert_eq!(of("yaml", "# note\nfleetConfig:\n  spokes: []\nreplicas: 2\n"), Kind::Values);
         assert_eq!(of("yaml", "fleetConfig: {}\nspec: {}\n"), Kind::Unknown);
         assert_eq!(of("yaml", "- list\n"), Kind::Unknown);
+        assert_eq!(of("yaml", "  metadata:\n\n    name: a\n"), Kind::Fragment);
         assert_eq!(of("yaml values", "spec: {}\n"), Kind::Values);
         assert_eq!(of("yaml fragment", "spec: {}\n"), Kind::Fragment);
         assert_eq!(of("yaml nonsense", "spec: {}\n"), Kind::Unknown);

@@ -144,8 +144,8 @@ fn type_of(name: &str, schema: &Value) -> String {
     }
     let kind = schema["type"].as_str().unwrap_or("any");
     if let Some(words) = schema["enum"].as_array() {
-        let words: Vec<String> = words.iter().filter_map(Value::as_str).map(code).collect();
-        return words.join(", ");
+        let words = words.iter().map(|word| word.as_str().map_or_else(|| word.to_string(), str::to_owned));
+        return words.map(|word| code(&word)).collect::<Vec<_>>().join(", ");
     }
     match (kind, element(schema)) {
         ("array", Some((items, _))) => match schema["x-kubernetes-list-map-keys"].as_array() {
@@ -220,7 +220,7 @@ fn a_schema_becomes_tables_with_rules_apart() {
         "type": "object",
         "required": ["a"],
         "properties": {
-            "a": {"type": "string", "enum": ["X", "Y"], "description": "One | two <b>."},
+            "a": {"type": "string", "enum": ["X", 7], "description": "One | two <b>."},
             "b": {"type": "array", "items": {"type": "object", "properties": {
                 "c": {"type": "integer", "minimum": 1.0, "default": 3,
                       "x-kubernetes-validations": [{"rule": "self > 1\n|| false", "message": "Not one"}]},
@@ -234,7 +234,7 @@ fn a_schema_becomes_tables_with_rules_apart() {
     assert_eq!(
         rows,
         [
-            "| `a` | `X`, `Y` | **required** | One \\| two &lt;b&gt;. |",
+            "| `a` | `X`, `7` | **required** | One \\| two &lt;b&gt;. |",
             "| `b` | list of object |  |  |",
             "### spec.b[]",
             "| `c` | integer | `3` | <br>At least 1. |",
