@@ -36,6 +36,8 @@ pub mod connection;
 pub mod events;
 #[cfg(test)]
 mod fake_api;
+#[cfg(test)]
+mod generated;
 pub mod health;
 pub mod http;
 pub mod hub_watch;
