@@ -10,7 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use crate::{prerequisites, process};
+use crate::{docs, prerequisites, process};
 
 /// Options of `codegen`.
 #[derive(Args)]
@@ -33,11 +33,13 @@ impl Codegen {
         prerequisites::for_builds()?;
         let mut command = process::cargo();
         command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "-p", "fleet-plan"]);
-        command.arg("generated");
+        // And the pages under docs/reference, by the crates that define what they tell.
+        command.args(["-p", "fleetconfig-controller", "generated"]);
         if !self.check {
-            command.env("UPDATE_CRDS", "1");
+            command.env("UPDATE_CRDS", "1").env("UPDATE_PAGES", "1");
         }
-        process::run(&mut command)
+        process::run(&mut command)?;
+        docs::chart_values::generate(!self.check)
     }
 }
 

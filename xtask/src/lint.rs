@@ -3,7 +3,7 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::{codegen, ocm_module, prerequisites, process, walls};
+use crate::{codegen, docs, ocm_module, prerequisites, process, walls};
 
 /// Kubernetes versions that k8s-openapi knows; every library compiles under each.
 const KUBERNETES: &[&str] = &["1.33", "1.34", "1.35", "1.36", "1.37"];
@@ -15,7 +15,8 @@ const LIBRARIES: &[&str] =
 /// Options of `lint`.
 #[derive(Args)]
 pub(crate) struct Lint {
-    /// Only what takes seconds: the walls between crates, and formatting.
+    /// Only what takes seconds: the walls between crates, formatting, and links and commands in the
+    /// documentation.
     #[arg(long)]
     quick: bool,
     /// Also check that every library compiles under each Kubernetes version that k8s-openapi knows.
@@ -38,6 +39,7 @@ impl Lint {
             return Ok(());
         }
         process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+        docs::Docs::quick().run()?;
         if self.quick {
             return Ok(());
         }

@@ -9,6 +9,7 @@
 mod chart;
 mod codegen;
 mod conformance;
+mod docs;
 mod fleet;
 mod image;
 mod lint;
@@ -47,7 +48,13 @@ enum Command {
     Down,
     /// Pass the tests: lints, unit tests, and the scenarios of the gate on local clusters.
     Test(tests::Test),
-    /// Check without running: walls between crates, formatting, clippy, generated files, licences.
+    /// Check the documentation, and build the book where mdBook is installed.
+    ///
+    /// Links and anchors, commands and options of ours that pages name, and objects in snippets against
+    /// the schemas. Nothing is fetched.
+    Docs(docs::Docs),
+    /// Check without running: walls between crates, formatting, documentation, clippy, generated files,
+    /// licences.
     ///
     /// The generated CRDs are compared with the types, and those of OCM's kinds with OCM's Go module,
     /// whose differences are printed.
@@ -97,6 +104,7 @@ fn run() -> Result<()> {
         Command::Up(up) => up.run(),
         Command::Down => fleet::down(),
         Command::Test(test) => test.run(),
+        Command::Docs(docs) => docs.run(),
         Command::Lint(lint) => lint.run(),
         Command::Codegen(codegen) => codegen.run(),
         Command::Chart(chart) => chart.run(),

@@ -40,6 +40,8 @@ pub mod events;
 #[cfg(test)]
 mod fake_api;
 pub mod fleet_metrics;
+#[cfg(test)]
+mod generated;
 pub mod health;
 pub mod http;
 pub mod hub_watch;

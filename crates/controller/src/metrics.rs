@@ -301,6 +301,9 @@ fn of_kind(kind: &str) -> KindLabel {
     KindLabel { kind: kind.to_owned() }
 }
 
+#[cfg(test)]
+mod generated;
+
 /// From a pass that finds nothing to do to one that runs into its deadline.
 fn pass_durations() -> Histogram {
     Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 30.0, 60.0, 180.0])

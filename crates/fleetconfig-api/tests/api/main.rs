@@ -8,9 +8,12 @@
     reason = "the whole crate is tests; clippy.toml opens only functions marked as such"
 )]
 
+mod documented;
 mod fixture;
 mod fixtures;
 mod generated;
+mod generated_reference;
+mod page_of_kind;
 mod schema;
 mod structural;
 mod upstream;
