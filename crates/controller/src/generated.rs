@@ -53,7 +53,8 @@ fn the_page_of_the_options_is_current() {
 /// A section about a command. `cargo xtask docs` reads it: title, and first column of the table.
 fn describe(command: &Command, title: &str, text: &mut String) {
     let about = command.get_long_about().or_else(|| command.get_about()).unwrap();
-    text.push_str(&format!("\n## {title}\n\n{}\n", about.to_string().replace('<', "&lt;")));
+    let about = about.to_string().replace('<', "&lt;");
+    text.push_str(&format!("\n## {title}\n\n{}.\n", about.trim_end_matches('.')));
     let options: Vec<&Arg> = command
         .get_arguments()
         .filter(|option| !["help", "version"].contains(&option.get_id().as_str()))
@@ -77,7 +78,9 @@ fn describe(command: &Command, title: &str, text: &mut String) {
             (false, true) => String::new(),
             (false, false) => format!("`{}`", defaults.join(",")),
         };
-        let mut help = option.get_long_help().or_else(|| option.get_help()).unwrap().to_string();
+        // clap takes the last full stop away.
+        let help = option.get_long_help().or_else(|| option.get_help()).unwrap().to_string();
+        let mut help = format!("{}.", help.trim_end_matches('.'));
         let words: Vec<String> = option
             .get_possible_values()
             .iter()
