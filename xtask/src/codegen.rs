@@ -27,9 +27,6 @@ impl Codegen {
     }
 
     pub(crate) fn run(&self) -> Result<()> {
-        let written = Written::new(!self.check, "cargo xtask codegen");
-        chart_files::generate(&written)?;
-        written.end()?;
         prerequisites::for_builds()?;
         let mut command = process::cargo();
         command.args(["test", "--locked", "-p", "fleetconfig-api", "-p", "ocm-api", "-p", "fleet-plan"]);
@@ -39,6 +36,10 @@ impl Codegen {
             command.env("UPDATE_CRDS", "1").env("UPDATE_PAGES", "1");
         }
         process::run(&mut command)?;
+        // The chart has copies of what was written just now.
+        let written = Written::new(!self.check, "cargo xtask codegen");
+        chart_files::generate(&written)?;
+        written.end()?;
         docs::chart_values::generate(!self.check)
     }
 }

@@ -39,6 +39,13 @@ impl CallObserver {
     pub fn new(observer: impl Fn(&Call<'_>) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(observer)))
     }
+
+    /// Tells of a call.
+    pub fn tell(&self, call: &Call<'_>) {
+        if let Some(observer) = &self.0 {
+            observer(call);
+        }
+    }
 }
 
 impl fmt::Debug for CallObserver {
@@ -247,7 +254,7 @@ impl Cluster {
         request: Request<Vec<u8>>,
     ) -> Result<T, AccessError> {
         let after = self.inner.timeout;
-        let observed = self.inner.observer.0.as_ref().map(|tell| (tell, request.method().clone()));
+        let method = request.method().clone();
         let begin = Instant::now();
         let deadline = begin + after;
         let tenure = self.inner.tenure.until().filter(|until| *until < deadline);
@@ -261,10 +268,8 @@ impl Cluster {
             Err(_) if tenure.is_some() => Err(AccessError::new(operation, Failure::TenureOver)),
             Err(_) => Err(AccessError::new(operation, Failure::Timeout { after })),
         };
-        if let Some((tell, method)) = observed {
-            let failure = answer.as_ref().err().map(AccessError::reason);
-            tell(&Call { method: &method, took: begin.elapsed(), failure });
-        }
+        let failure = answer.as_ref().err().map(AccessError::reason);
+        self.inner.observer.tell(&Call { method: &method, took: begin.elapsed(), failure });
         let text = answer?;
         serde_json::from_str(&text).map_err(|error| AccessError::new(operation, Failure::unreadable(&error)))
     }

@@ -101,7 +101,7 @@ impl Collector for FleetMetrics {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use fleet_plan::conditions::{Draft, merge};
@@ -128,22 +128,31 @@ mod tests {
         spoke
     }
 
-    #[test]
-    fn the_fleet_is_counted_by_what_it_says_about_itself() {
+    fn caches(of: impl IntoIterator<Item = Spoke>) -> Caches {
         let (fleets, _) = Cache::new();
         let (hubs, _) = Cache::new();
         let (spokes, mut writer) = Cache::new();
         writer.apply(Event::Init);
-        for object in [
-            spoke("a", SpokePhase::Running, true, Reason::ReconcileSuccess),
-            spoke("b", SpokePhase::Joining, false, Reason::WaitingForCsr),
-            spoke("c", SpokePhase::Joining, false, Reason::WaitingForCsr),
-        ] {
+        for object in of {
             writer.apply(Event::InitApply(DeserializeGuard(Ok(object))));
         }
         writer.apply(Event::InitDone);
+        Caches { fleets, hubs, spokes }
+    }
+
+    /// Something to count of every sort.
+    pub(crate) fn one_spoke() -> Caches {
+        caches([spoke("a", SpokePhase::Joining, false, Reason::WaitingForCsr)])
+    }
+
+    #[test]
+    fn the_fleet_is_counted_by_what_it_says_about_itself() {
         let metrics = Metrics::new();
-        metrics.collect(FleetMetrics::of(Caches { fleets, hubs, spokes }));
+        metrics.collect(FleetMetrics::of(caches([
+            spoke("a", SpokePhase::Running, true, Reason::ReconcileSuccess),
+            spoke("b", SpokePhase::Joining, false, Reason::WaitingForCsr),
+            spoke("c", SpokePhase::Joining, false, Reason::WaitingForCsr),
+        ])));
         let text = metrics.encode();
         for line in [
             "fleetconfig_controller_objects{kind=\"Spoke\",phase=\"Joining\"} 2",

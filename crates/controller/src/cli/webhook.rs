@@ -119,6 +119,8 @@ mod tests {
         assert_eq!(own.secret, "fleetconfig-controller-webhook-ca");
         let arguments = [&ADDRESS[..], &["--webhook-certificate-directory", "/tls"]].concat();
         let given = settings(&arguments).unwrap().unwrap();
-        assert!(matches!(given.certificates, Certificates::Directory(directory) if directory == "/tls"));
+        assert!(
+            matches!(given.certificates, Certificates::Directory(directory) if directory == std::path::Path::new("/tls"))
+        );
     }
 }

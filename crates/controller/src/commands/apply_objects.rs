@@ -7,10 +7,8 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use cluster_access::{AccessError, Cluster, Failure, Force, Manifest};
-use fleetconfig_api::v1alpha1::FleetConfig;
-use fleetconfig_api::v1beta1::{Hub, Spoke};
-use kube::Resource;
+use cluster_access::{AccessError, Cluster, Failure, Force, Manifest, ObjectKey};
+use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::Value;
 use tracing::{info, warn};
 
@@ -91,26 +89,71 @@ fn manifest(mut document: Value, namespace: &str) -> anyhow::Result<Manifest> {
     // A status is not the chart's to set.
     fields.remove("status");
     let text = |field: &str| fields.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let kind = (text("apiVersion"), text("kind"));
-    if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-        metadata.entry("namespace").or_insert_with(|| namespace.into());
-    }
-    let manifest = match kind {
-        kind if is::<FleetConfig>(&kind) => Manifest::of_value::<FleetConfig>(document),
-        kind if is::<Hub>(&kind) => Manifest::of_value::<Hub>(document),
-        kind if is::<Spoke>(&kind) => Manifest::of_value::<Spoke>(document),
-        (api_version, kind) => bail!(
-            "{kind:?} of {api_version:?} is not applied by this command; it takes FleetConfig of {}, Hub and Spoke of {}",
-            FleetConfig::api_version(&()),
-            Hub::api_version(&()),
-        ),
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let Some(known) = KINDS.iter().find(|known| known.kind == kind && known.api_version() == api_version)
+    else {
+        let taken: Vec<String> =
+            KINDS.iter().map(|known| format!("{} of {}", known.kind, known.api_version())).collect();
+        bail!("{kind:?} of {api_version:?} is not applied by this command; it takes {}", taken.join(", "));
     };
-    Ok(manifest?)
+    let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) else {
+        bail!("it has no metadata");
+    };
+    metadata.remove("managedFields");
+    if known.namespaced {
+        metadata.entry("namespace").or_insert_with(|| namespace.into());
+    } else {
+        metadata.remove("namespace");
+    }
+    let text = |field: &str| metadata.get(field).and_then(Value::as_str).map(str::to_owned);
+    let (name, namespace) = (text("name"), text("namespace"));
+    let Some(name) = name.filter(|name| !name.is_empty()) else { bail!("it has no metadata.name") };
+    let gvk = GroupVersionKind::gvk(known.group, known.version, known.kind);
+    let resource = ApiResource::from_gvk_with_plural(&gvk, known.plural);
+    Ok(Manifest { key: ObjectKey { resource, namespace, name }, body: document })
 }
 
-fn is<K: Resource<DynamicType = ()>>((api_version, kind): &(String, String)) -> bool {
-    *api_version == K::api_version(&()) && *kind == K::kind(&())
+/// A kind that charts have objects of.
+struct Known {
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+}
+
+impl Known {
+    fn api_version(&self) -> String {
+        if self.group.is_empty() {
+            self.version.to_owned()
+        } else {
+            format!("{}/{}", self.group, self.version)
+        }
+    }
+}
+
+/// The objects of a fleet, and what upstream's chart sorts the clusters of a fleet with.
+const KINDS: &[Known] = &[
+    known(OURS, "v1alpha1", "FleetConfig", "fleetconfigs", true),
+    known(OURS, "v1beta1", "Hub", "hubs", true),
+    known(OURS, "v1beta1", "Spoke", "spokes", true),
+    known("", "v1", "Namespace", "namespaces", false),
+    known(CLUSTERS, "v1beta2", "ManagedClusterSet", "managedclustersets", false),
+    known(CLUSTERS, "v1beta2", "ManagedClusterSetBinding", "managedclustersetbindings", true),
+    known(CLUSTERS, "v1beta1", "Placement", "placements", true),
+];
+
+const OURS: &str = "fleetconfig.open-cluster-management.io";
+const CLUSTERS: &str = "cluster.open-cluster-management.io";
+
+const fn known(
+    group: &'static str,
+    version: &'static str,
+    kind: &'static str,
+    plural: &'static str,
+    namespaced: bool,
+) -> Known {
+    Known { group, version, kind, plural, namespaced }
 }
 
 /// Applies one object, as long as what stands in the way may pass by itself.

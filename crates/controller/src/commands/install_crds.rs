@@ -3,12 +3,17 @@
 use anyhow::{Context, bail};
 use cluster_access::{AccessError, Cluster, Failure, Force, Manifest, drift};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::ResourceExt;
 use tracing::{debug, info};
 
 use super::patience::Patience;
 
 /// Who writes them, in managedFields.
 const FIELD_MANAGER: &str = "fleetconfig-controller/crds";
+
+/// A release of upstream's chart may have a definition as a template. Without this word Helm deletes it,
+/// and every fleet with it, when the chart is upgraded to one that does not.
+const KEEP: (&str, &str) = ("helm.sh/resource-policy", "keep");
 
 /// Applies the definitions that differ, then waits until all are established.
 ///
@@ -20,7 +25,8 @@ const FIELD_MANAGER: &str = "fleetconfig-controller/crds";
 pub async fn run(cluster: &Cluster, timeout: u64) -> anyhow::Result<()> {
     let patience = Patience::seconds(timeout);
     let mut manifests = Vec::new();
-    for crd in fleetconfig_api::crds() {
+    for mut crd in fleetconfig_api::crds() {
+        crd.annotations_mut().insert(KEEP.0.to_owned(), KEEP.1.to_owned());
         manifests.push(Manifest::of(&crd)?);
     }
     for manifest in &manifests {

@@ -5,7 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Metrics;
+use cluster_access::Call;
+use jiff::Timestamp;
+
+use super::{ClusterRole, Metrics};
+use crate::fleet_metrics::FleetMetrics;
+use crate::fleet_metrics::tests::one_spoke;
 use crate::generated::{cell, put};
 
 /// Metrics that have all been counted, because a family without a member is not shown.
@@ -17,6 +22,16 @@ fn counted() -> Metrics {
     metrics.watch_failed("hubs");
     metrics.event_dropped();
     metrics.set_leading(true);
+    metrics.calls_to(ClusterRole::Home).tell(&Call {
+        method: &http::Method::GET,
+        took: Duration::from_secs(1),
+        failure: None,
+    });
+    metrics.joined(Duration::from_secs(1));
+    metrics.csr_refused("Requester");
+    metrics.webhook_asked("/", "allowed", Duration::from_secs(1));
+    metrics.webhook_certificates(Some(Timestamp::UNIX_EPOCH), None);
+    metrics.collect(FleetMetrics::of(one_spoke()));
     metrics
 }
 

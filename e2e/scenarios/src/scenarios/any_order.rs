@@ -24,7 +24,8 @@ use crate::world::{RUNNING, World};
 const STEP: Duration = Duration::from_secs(30);
 
 /// The operator before any CRD, the Spoke before its Hub's CRD, the Hub after that, the Spoke's
-/// kubeconfig last. A FleetConfig is not needed, nor its CRD.
+/// kubeconfig last. A FleetConfig is not needed; its CRD is, as the operator begins to work when it
+/// knows that it sees everything.
 pub(crate) async fn backwards() -> Result<()> {
     prove(World::without_crds(&["spoke1"]).await?, async |world| {
         world.start_operator().await?;
@@ -45,6 +46,7 @@ pub(crate) async fn backwards() -> Result<()> {
         world.operator()?.must_run()?;
 
         install(world, "hubs").await?;
+        install(world, "fleetconfigs").await?;
         let missing = ["HubNotFound"];
         world.until_spoke_says("late", "Ready", ConditionStatus::False, &missing, STEP).await?;
         ensure!(

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::*;
 use crate::commands::install_crds;
+use fleetconfig_api::v1beta1::Hub;
 
 fn cluster(server: &MemoryApiServer) -> Cluster {
     Cluster::from_client(server.client(), &AccessOptions::default())

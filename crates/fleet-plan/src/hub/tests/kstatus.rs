@@ -21,7 +21,7 @@ fn claims() -> impl Strategy<Value = Claim> {
     prop_oneof![
         Just(Claim::Free),
         Just(Claim::Ours),
-        Just(Claim::Abandoned { owner: owner() }),
+        Just(Claim::Abandoned { owner: owner(), namespace: Default::default() }),
         Just(Claim::Foreign { owner: owner() }),
     ]
 }

@@ -92,6 +92,7 @@ proptest! {
     ) {
         let world = build(&state);
         let hub = hub_is_there.then(|| LeavingHub {
+            namespace: None,
             managed_cluster: world.ready.managed_cluster.clone(),
             works: vec!["theirs".to_owned(); works],
             csrs: Vec::new(),
