@@ -9,6 +9,10 @@ use super::architecture::Architecture;
 use super::tools;
 use crate::process;
 
+/// The linker and the C library that come with Rust, so that their versions are pinned with it. zig's
+/// linker would also take away the names for backtraces, and the choice of the address at random.
+const LINKER: [&str; 3] = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes"];
+
 /// Builds the controller for a machine and returns the program's path.
 pub(crate) fn controller(architecture: Architecture, epoch: i64) -> Result<PathBuf> {
     tools::standard_library(architecture)?;
@@ -18,6 +22,7 @@ pub(crate) fn controller(architecture: Architecture, epoch: i64) -> Result<PathB
     cargo.args(["auditable", "zigbuild", "--release", "--locked", "-p", super::PACKAGE, "--target", triple]);
     // Separated by what no path has; it also keeps a RUSTFLAGS of the shell out of the build.
     let flags = renamed.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()));
+    let flags = LINKER.iter().map(ToString::to_string).chain(flags);
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\u{1f}"));
     // The same for what C code says of its own source.
     let flags = renamed.iter().map(|(from, to)| format!("-ffile-prefix-map={}={to}", from.display()));

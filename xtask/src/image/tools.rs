@@ -1,8 +1,8 @@
 //! What building an image needs beside Rust, asked before anything is built.
 //!
-//! zig brings a C compiler, a linker and headers for every target; cargo-zigbuild makes cargo use it;
-//! cargo-auditable puts the list of crates into the program. Their versions are part of the inputs:
-//! another version may give another digest.
+//! zig brings a C compiler and headers for every target, for aws-lc and jemalloc; cargo-zigbuild makes
+//! cargo use it; cargo-auditable puts the list of crates into the program. Their versions are part of the
+//! inputs: another version may give another digest.
 
 use std::process::Command;
 
