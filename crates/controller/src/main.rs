@@ -19,8 +19,7 @@ use tracing::{error, info};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // On the heap: it holds the state of the whole operator.
-    match Box::pin(act(cli)).await {
+    match act(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
@@ -36,7 +35,8 @@ async fn act(cli: Cli) -> anyhow::Result<()> {
         .map_err(|_| anyhow!("another TLS provider has been installed"))?;
     match cli.command {
         None => {
-            run(cli.run).await?;
+            // On the heap: it holds the state of the whole operator.
+            Box::pin(run(cli.run)).await?;
             info!("ended");
             Ok(())
         }
