@@ -22,8 +22,7 @@ use tracing::{error, info};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    // On the heap: it holds the state of the whole operator.
-    match Box::pin(act(cli)).await {
+    match act(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");

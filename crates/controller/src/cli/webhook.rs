@@ -120,7 +120,7 @@ mod tests {
         let arguments = [&ADDRESS[..], &["--webhook-certificate-directory", "/tls"]].concat();
         let given = settings(&arguments).unwrap().unwrap();
         assert!(
-            matches!(given.certificates, Certificates::Directory(directory) if directory == std::path::Path::new("/tls"))
+            matches!(given.certificates, Certificates::Directory(directory) if directory.as_os_str() == "/tls")
         );
     }
 }
