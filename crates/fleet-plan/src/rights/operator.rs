@@ -35,6 +35,15 @@ pub(super) const RIGHTS: &[Right] = &[
         verbs: &["create", "delete", "list", "patch", "watch"],
     },
     Right {
+        why: "Whether a Hub is really gone, before its FleetConfig goes.",
+        scope: Scope::Watched,
+        purpose: Used,
+        group: OURS,
+        resources: &["hubs"],
+        names: &[],
+        verbs: &["get"],
+    },
+    Right {
         why: "What is reported.",
         scope: Scope::Watched,
         purpose: Used,
