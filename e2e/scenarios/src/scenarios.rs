@@ -9,6 +9,7 @@ pub(crate) mod embed;
 pub(crate) mod idle;
 pub(crate) mod install;
 pub(crate) mod killed;
+pub(crate) mod kustomize;
 pub(crate) mod leak;
 pub(crate) mod phases;
 mod relay;
