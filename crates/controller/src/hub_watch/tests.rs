@@ -50,6 +50,7 @@ fn put_cluster(api: &FakeApi, name: &str) {
 fn hub_cluster() -> FakeApi {
     let api = FakeApi::default();
     api.serve::<CertificateSigningRequest>();
+    api.serve::<ServiceAccount>();
     api
 }
 

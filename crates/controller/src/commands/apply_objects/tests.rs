@@ -123,7 +123,7 @@ fn other_kinds_and_things_that_are_no_objects_are_refused() {
     let refused = |text: &str| format!("{:#}", manifests(text, "fleet").unwrap_err());
     let secret = "---\n---\napiVersion: v1\nkind: Secret\nmetadata: {name: x}\n";
     let message = refused(secret);
-    assert!(message.contains("document 1") && message.contains("\"Secret\" of \"v1\""), "{message}");
+    assert!(message.contains("object 1") && message.contains("\"Secret\" of \"v1\""), "{message}");
     let older = HUB.replace("v1beta1", "v1beta9");
     assert!(refused(&older).contains("v1beta9"));
     assert!(refused("- a\n").contains("not an object"));
