@@ -199,7 +199,7 @@ async fn a_claim_whose_holder_is_gone_is_taken_over() {
     serve_managed_clusters(&server);
     pass(&engine(&server), &server, &hub("uid-1")).await.unwrap();
     let heir = hub("uid-2");
-    let pass = |engine: HubBootstrapper| {
+    let pass = async |engine: &HubBootstrapper| {
         let pass = HubPass {
             hub: &heir,
             values: ValuesText::NotNamed,
@@ -207,10 +207,15 @@ async fn a_claim_whose_holder_is_gone_is_taken_over() {
             was_initialized: false,
             now: server.now(),
         };
-        async move { engine.keep(&pass, &|owner| owner.uid != "uid-1").await.unwrap() }
+        engine.keep(&pass, &|owner| owner.uid != "uid-1").await.unwrap()
     };
-    assert_eq!(ready(&pass(engine(&server)).await.verdict).1, "HubInitializing");
-    assert_eq!(ready(&pass(engine(&server)).await.verdict), (true, "ReconcileSuccess"));
+    // One engine: a new one would not know that the webhooks have answered.
+    let taker = engine(&server);
+    let mut last = pass(&taker).await;
+    for _ in 0..3 {
+        last = pass(&taker).await;
+    }
+    assert_eq!(ready(&last.verdict), (true, "ReconcileSuccess"));
     let claim = fleet_plan::hub::desire::claim_key();
     let taken = server.direct().get(&claim.resource, "", &claim.name).unwrap();
     assert_eq!(taken["metadata"]["labels"][OWNER_UID], "uid-2");
@@ -223,7 +228,7 @@ async fn a_claim_of_a_hub_in_another_cluster_is_not_taken_over() {
     let cluster = || Cluster::from_client(server.client(), &AccessOptions::default());
     let engine = |home: &str| HubBootstrapper::of_hub_in(&ClusterUid::from(home.to_owned()), cluster());
     let gone = |_: &Owner| false;
-    for (home, uid, expected) in [("a", "uid-1", "HubInitializing"), ("b", "uid-2", "HubAlreadyClaimed")] {
+    for (home, uid, is_taken) in [("a", "uid-1", false), ("b", "uid-2", true)] {
         let hub = hub(uid);
         let pass = HubPass {
             hub: &hub,
@@ -233,7 +238,7 @@ async fn a_claim_of_a_hub_in_another_cluster_is_not_taken_over() {
             now: server.now(),
         };
         let outcome = engine(home).keep(&pass, &gone).await.unwrap();
-        assert_eq!(ready(&outcome.verdict).1, expected);
+        assert_eq!(ready(&outcome.verdict).1 == "HubAlreadyClaimed", is_taken);
     }
 }
 
