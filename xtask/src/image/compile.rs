@@ -10,7 +10,7 @@ use super::tools;
 use crate::process;
 
 /// The linker and the C library that come with Rust, so that their versions are pinned with it. zig's
-/// linker would also take away the names for backtraces, and the choice of the address at random.
+/// linker would also take away the names for backtraces and, on x86_64, the choice of a random address.
 const LINKER: [&str; 3] = ["-Clinker=rust-lld", "-Clinker-flavor=ld.lld", "-Clink-self-contained=yes"];
 
 /// Builds the controller for a machine and returns the program's path.

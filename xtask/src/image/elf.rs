@@ -4,14 +4,10 @@ use anyhow::{Result, ensure};
 
 use super::architecture::Architecture;
 
-/// The type of a program that works at any address.
-const ET_DYN: u64 = 3;
-
 /// The program header that names a dynamic loader.
 const PT_INTERP: u32 = 3;
 
 /// Checks that this is a static program for that machine: nothing in the image could load libraries.
-/// The kernel must be free to place it, which makes faults in C code harder to use.
 ///
 /// # Errors
 /// What it is instead.
@@ -23,11 +19,6 @@ pub(crate) fn require_static(program: &[u8], architecture: Architecture) -> Resu
         machine == Some(architecture.elf_machine().into()),
         "it is not for {}: its ELF machine is {machine:?}",
         architecture.name()
-    );
-    ensure!(
-        number(program, 16, 2) == Some(ET_DYN),
-        "it has a fixed address; build it as a position-independent executable, as {} is by default",
-        architecture.triple()
     );
     let headers = (number(program, 32, 8), number(program, 54, 2), number(program, 56, 2));
     let (Some(start), Some(size), Some(count)) = headers else {
@@ -60,7 +51,6 @@ pub(crate) mod tests {
     pub(crate) fn program(architecture: Architecture, kinds: &[u32]) -> Vec<u8> {
         let mut file = vec![0; 64];
         file[..6].copy_from_slice(b"\x7fELF\x02\x01");
-        file[16] = 3;
         file[18..20].copy_from_slice(&architecture.elf_machine().to_le_bytes());
         file[32] = 64;
         file[54] = 56;
@@ -80,9 +70,6 @@ pub(crate) mod tests {
         assert!(dynamic.contains("dynamically") && dynamic.contains("linux-musl"), "{dynamic}");
         let other = refused(&program(Architecture::Aarch64, &[1]));
         assert!(other.contains("not for x86_64"), "{other}");
-        let mut fixed = program(Architecture::X86_64, &[1]);
-        fixed[16] = 2;
-        assert!(refused(&fixed).contains("fixed address"));
         assert!(refused(b"#!/bin/sh\n").contains("no 64-bit"));
         assert!(refused(&program(Architecture::X86_64, &[1])[..66]).contains("cut off"));
         assert!(refused(&program(Architecture::X86_64, &[1])[..50]).contains("cut off"));
