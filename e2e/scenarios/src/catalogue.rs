@@ -63,7 +63,7 @@ scenarios! {
         walks::one_cluster();
     "join-two-clusters", Gate, "walk 2: a hub and a second cluster become a fleet; never Unhealthy; works arrive; the kubeconfig may go",
         walks::two_clusters();
-    "join-singleton", Full, "klusterlet mode Singleton: one agent that joins and takes works",
+    "join-singleton", Gate, "klusterlet mode Singleton: one agent that joins and takes works",
         walks::singleton();
     "join-leaked-token", Gate, "a leaked bootstrap token gets no certificate for, and changes nothing of, any other cluster",
         leak::token();
@@ -89,7 +89,7 @@ scenarios! {
         walks::dead_spoke();
     "install-chart", Gate, "walk 2 by Helm: the operator runs as a pod with exactly its rights; upgrades disturb nothing; a fleet keeps its operator",
         chart::walk_two();
-    "install-kustomize", Full, "walk 2 by kustomize: two replicas with their webhook make the fleet",
+    "install-kustomize", Gate, "walk 2 by kustomize: two replicas with their webhook make the fleet",
         kustomize::walk_two();
     "install-replicas", Full, "of several replicas one acts; when it is killed, stopped or cut off, another does within 20 s, and nothing is done twice",
         replicas::take_over();
