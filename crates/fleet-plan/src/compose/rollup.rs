@@ -9,6 +9,8 @@ use fleetconfig_api::v1beta1::{Hub, HubSpec, Spoke, SpokeSpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::children::{compose, hub_name};
 use crate::conditions::{Draft, Standing, merge};
@@ -105,11 +107,27 @@ fn standing(fleet: &FleetConfig, children: LiveChildren<'_>, deleting: bool) -> 
     std::iter::once(hub_standing).chain(creating).chain(spokes).max_by_key(weight).unwrap_or(Standing::Ready)
 }
 
+/// Whether a child's spec has everything that is declared. It may have more: others may set what the
+/// FleetConfig leaves alone.
+fn has_declared<S: Serialize>(live: &S, wanted: &S) -> bool {
+    let json = |spec: &S| serde_json::to_value(spec).unwrap_or_default();
+    within(&json(wanted), &json(live))
+}
+
+fn within(wanted: &Value, live: &Value) -> bool {
+    match (wanted, live) {
+        (Value::Object(wanted), Value::Object(live)) => {
+            wanted.iter().all(|(key, value)| live.get(key).is_some_and(|live| within(value, live)))
+        }
+        (wanted, live) => wanted == live,
+    }
+}
+
 fn hub_standing(hub: &Hub, wanted: &HubSpec) -> Standing {
     let name = format!("Hub {}", hub.name_any());
     let status = hub.status.as_ref();
     let observed = status.and_then(|status| status.observed_generation);
-    if !is_about(&hub.metadata, observed, hub.spec == *wanted) {
+    if !is_about(&hub.metadata, observed, has_declared(&hub.spec, wanted)) {
         let reason = if is_seen(observed) { Reason::HubProgressing } else { Reason::HubInitializing };
         return not_yet_seen(&name, reason);
     }
@@ -135,7 +153,7 @@ fn spoke_standing(spoke: &Spoke, wanted: Option<&SpokeSpec>) -> Standing {
         };
     };
     let observed = status.and_then(|status| status.observed_generation);
-    if !is_about(&spoke.metadata, observed, spoke.spec == *wanted) {
+    if !is_about(&spoke.metadata, observed, has_declared(&spoke.spec, wanted)) {
         return not_yet_seen(&name, Reason::Joining);
     }
     reading(
