@@ -10,7 +10,8 @@ use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, T
 use k8s_openapi::api::core::v1::{
     Binding, ConfigMap, Node, ObjectReference, Pod, PodStatus, Secret, ServiceAccount,
 };
-use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config, ResourceExt as _};
 use serde_json::{Value, json};
@@ -99,6 +100,17 @@ impl KubeletApi {
             }
         }
         Ok(objects)
+    }
+
+    /// Where services lead to.
+    ///
+    /// # Errors
+    /// The request failed.
+    pub(crate) async fn endpoint_slices(&self) -> Result<Vec<EndpointSlice>> {
+        let slices: Api<EndpointSlice> = self.all();
+        let list = ListParams::default();
+        let read = async { slices.list(&list).await.context("listing endpoint slices") };
+        Ok(within(DEADLINE, read).await?.items)
     }
 
     /// Asks for a token of the pod's service account, bound to the pod.

@@ -53,7 +53,7 @@ pub(crate) async fn run(mut settings: Settings, shutdown: impl Future<Output = (
     let surroundings = Surroundings {
         pool: AddressPool::new(settings.pod_cidr, settings.bridge_ip),
         node_name: settings.node_name(),
-        service_names: service_names(&api, &settings).await,
+        own_names: own_names(&api, &settings).await,
         settings,
         api,
     };
@@ -100,7 +100,7 @@ fn lock(settings: &Settings) -> Result<File> {
 
 /// Opens `kubernetes.default.svc` to the pods. Where two kubelets share the
 /// address of a bridge, only one can; the other's pods have to do without.
-async fn service_names(api: &KubeletApi, settings: &Settings) -> Vec<(Ipv4Addr, String)> {
+async fn own_names(api: &KubeletApi, settings: &Settings) -> Vec<(Ipv4Addr, String)> {
     match kubernetes_service::serve(settings.bridge_ip, api.server.clone()).await {
         Ok(()) => vec![(settings.bridge_ip, kubernetes_service::NAMES.to_owned())],
         Err(error) => {

@@ -7,7 +7,8 @@
 //!
 //! A pod has network, host name, process numbers and mounts of its own. Its
 //! processes run as the kubelet's user whatever its security context says, and
-//! resource limits, service addresses, DNS and network policies mean nothing.
+//! resource limits, service addresses, DNS and network policies mean nothing;
+//! the names of services are in the hosts file.
 //! What a pod cannot do without and the kubelet does not have (`unsupported`
 //! lists it) keeps the pod waiting with a message, rather than half running.
 //!

@@ -8,6 +8,7 @@ pub(crate) mod references;
 pub(crate) mod resources;
 pub(crate) mod sandbox;
 pub(crate) mod sandbox_helper;
+mod services;
 pub(crate) mod status;
 pub(crate) mod surroundings;
 pub(crate) mod unsupported;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scenarios::{
-    any_order, bad_input, bootstrap_token, chart, detach, embed, idle, install, killed, kustomize, leak,
-    remote_hub, replicas, walks,
+    any_order, bad_input, bootstrap_token, chart, detach, embed, from_upstream, idle, install, killed,
+    kustomize, leak, remote_hub, replicas, walks,
 };
 
 /// When a scenario runs.
@@ -89,6 +89,8 @@ scenarios! {
         walks::dead_spoke();
     "install-chart", Gate, "walk 2 by Helm: the operator runs as a pod with exactly its rights; upgrades disturb nothing; a fleet keeps its operator",
         chart::walk_two();
+    "install-over-upstream", Gate, "`helm upgrade` of a release with upstream's objects: the same Hub and Spokes, nothing of upstream acts, the fleet is Running",
+        from_upstream::upgrade();
     "install-kustomize", Gate, "walk 2 by kustomize: two replicas with their webhook make the fleet",
         kustomize::walk_two();
     "install-replicas", Full, "of several replicas one acts; when it is killed, stopped or cut off, another does within 20 s, and nothing is done twice",

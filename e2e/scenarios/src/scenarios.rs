@@ -6,6 +6,8 @@ pub(crate) mod bootstrap_token;
 pub(crate) mod chart;
 pub(crate) mod detach;
 pub(crate) mod embed;
+pub(crate) mod from_upstream;
+mod helm;
 pub(crate) mod idle;
 pub(crate) mod install;
 pub(crate) mod killed;

@@ -160,7 +160,8 @@ impl PodResources {
         let found = pod.spec.as_ref().and_then(|spec| Some((spec, container_of(spec, name)?)));
         let (spec, container) =
             found.ok_or_else(|| StartFailure::Config(format!("the pod has no container {name:?}")))?;
-        let (plan, probes) = self.plan(pod, spec, container)?;
+        let services = self.surroundings.service_names().await;
+        let (plan, probes) = self.plan(pod, spec, container, &services)?;
         let mut running = self
             .start_process(pod, container, &plan, run, now)
             .await
@@ -198,8 +199,9 @@ impl PodResources {
         pod: &Pod,
         spec: &PodSpec,
         container: &Container,
+        services: &[(Ipv4Addr, String)],
     ) -> Result<(ContainerPlan, ProbePlans), StartFailure> {
-        let Surroundings { settings, api, service_names, .. } = &*self.surroundings;
+        let Surroundings { settings, api, .. } = &*self.surroundings;
         let image = container.image.as_deref().unwrap_or_default();
         let no_image = |error| StartFailure::NoImage(in_one_line(error));
         let map = ImageMap::load(&settings.images).map_err(no_image)?;
@@ -230,7 +232,7 @@ impl PodResources {
             sandbox: sandbox.pid,
             kubelet: std::process::id(),
             root: self.directory.join("roots").join(&container.name),
-            files: plan::etc_files(spec, &hostname, placement.pod_ip, service_names),
+            files: plan::etc_files(spec, &hostname, placement.pod_ip, services),
             binaries,
             mounts: plan::mounts(container, volumes.root()).map_err(StartFailure::Config)?,
             command,

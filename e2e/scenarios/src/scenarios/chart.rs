@@ -1,12 +1,9 @@
 //! The operator as a pod, from the Helm chart, with the rights that the chart gives it.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use bed::audit::Filter;
-use bed::chart_tools::ChartTools;
 use fleet_plan::rights::{Asked, unused};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
@@ -16,14 +13,12 @@ use kube::api::ListParams;
 use kube::runtime::reflector::Lookup;
 use kube::{Api, ResourceExt};
 
+use super::helm::{Helm, RELEASE, chart, root, text};
 use super::prove;
 use super::walks::{members, one_identity_each};
 use crate::fixtures::{FLEET, NAMESPACE};
 use crate::wait::{Found, until};
 use crate::world::{RUNNING, World};
-
-/// Name of the release in all walks.
-const RELEASE: &str = "fleetconfig-controller";
 
 /// The spokes of walk 2.
 const SPOKES: [&str; 2] = ["hub-as-spoke", "spoke"];
@@ -35,11 +30,12 @@ pub(crate) async fn walk_two() -> Result<()> {
     prove(World::bare(&["spoke1"]).await?, async |world| {
         world.offer_spoke("spoke", "spoke1").await?;
         let helm = helm.on(world)?;
+        let chart = chart();
         let values = root().join("deploy/helm/tests/walk-2.values.yaml");
         helm.run(&[
             "install",
             RELEASE,
-            &helm.chart,
+            text(&chart)?,
             "--create-namespace",
             "--wait",
             "--values",
@@ -49,10 +45,11 @@ pub(crate) async fn walk_two() -> Result<()> {
         world.until_running(FLEET, RUNNING).await?;
         members(world, &SPOKES).await?;
         one_identity_each(world, &SPOKES).await?;
+        helm.run(&["test", RELEASE]).await?;
 
         // An upgrade that rolls the operator changes nothing of the fleet, and no pass of it fails.
         let before = operator_pod(world).await?;
-        helm.run(&["upgrade", RELEASE, &helm.chart, "--wait", "--reuse-values", "--set", "logLevel=debug"])
+        helm.run(&["upgrade", RELEASE, text(&chart)?, "--wait", "--reuse-values", "--set", "logLevel=debug"])
             .await?;
         let after = until("the operator's new pod to lead", RUNNING, async || {
             let pod = operator_pod(world).await?;
@@ -155,75 +152,4 @@ async fn until_nothing_failed(world: &mut World) -> Result<()> {
     world.until_running(FLEET, RUNNING).await?;
     ensure!(!operator_pod(world).await?.is_empty(), "the operator is gone although uninstall failed");
     Ok(())
-}
-
-/// Real Helm.
-struct Helm {
-    program: PathBuf,
-}
-
-impl Helm {
-    async fn ready() -> Result<Self> {
-        Ok(Self { program: ChartTools::ready().await?.helm() })
-    }
-
-    fn on(self, world: &World) -> Result<HelmOnHub> {
-        Ok(HelmOnHub {
-            program: self.program,
-            kubeconfig: world.hub()?.kubeconfig_path(),
-            home: world.bed.directory().path().join("helm"),
-            chart: text(&root().join("deploy/helm/fleetconfig-controller"))?.to_owned(),
-        })
-    }
-}
-
-/// Real Helm, pointed at the hub.
-struct HelmOnHub {
-    program: PathBuf,
-    kubeconfig: PathBuf,
-    home: PathBuf,
-    chart: String,
-}
-
-/// How long one run of Helm may take.
-const HELM: Duration = Duration::from_secs(240);
-
-impl HelmOnHub {
-    async fn output(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let mut command = tokio::process::Command::new(&self.program);
-        command
-            .args(arguments)
-            .args(["--namespace", NAMESPACE, "--timeout", "3m"])
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("HELM_CACHE_HOME", self.home.join("cache"))
-            .env("HELM_CONFIG_HOME", self.home.join("config"))
-            .env("HELM_DATA_HOME", self.home.join("data"))
-            .kill_on_drop(true);
-        let ran = tokio::time::timeout(HELM, command.output()).await;
-        ran.with_context(|| format!("helm {arguments:?} hangs"))?.context("starting helm")
-    }
-
-    async fn run(&self, arguments: &[&str]) -> Result<()> {
-        let output = self.output(arguments).await?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "helm {arguments:?} failed:\n{said}");
-        Ok(())
-    }
-
-    /// What Helm says when it must fail.
-    async fn fails(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.output(arguments).await?;
-        if output.status.success() {
-            bail!("helm {arguments:?} succeeded");
-        }
-        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn text(path: &Path) -> Result<&str> {
-    path.to_str().context("the checkout's path is not UTF-8")
 }
