@@ -86,6 +86,18 @@ pub struct RunOptions {
     #[arg(long, env = "FLEETCONFIG_NAMESPACES", value_name = "NAMESPACE,…", value_delimiter = ',')]
     pub namespaces: Vec<String>,
 
+    /// Whether changes of Secrets in `--namespaces` are noticed at once, by a watch of their metadata.
+    /// It needs the right to list Secrets there. Otherwise a Secret that an object waits for is read
+    /// again, after half a minute at most.
+    #[arg(
+        long,
+        env = "FLEETCONFIG_WATCH_SECRETS",
+        default_value_t = false,
+        action = clap::ArgAction::Set,
+        value_name = "true|false"
+    )]
+    pub watch_secrets: bool,
+
     /// How many objects of each kind are worked on at the same time.
     #[arg(
         long,

@@ -79,8 +79,14 @@ async fn run(options: RunOptions) -> anyhow::Result<()> {
         namespace,
         timing: Timing::default(),
     });
+    if options.watch_secrets && namespaces.is_empty() {
+        anyhow::bail!(
+            "--watch-secrets would list the Secrets of all namespaces; name the namespaces with --namespaces, or leave it out"
+        );
+    }
     let settings = Settings {
         namespaces,
+        watch_secrets: options.watch_secrets,
         limits: Limits {
             concurrency: options.concurrency.into(),
             // Users mend a Secret or start an API server and look; nobody waits five minutes for

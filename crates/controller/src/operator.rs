@@ -38,6 +38,8 @@ use crate::webhook::{self, WebhookError, WebhookSettings};
 pub struct Settings {
     /// The namespaces that are served; empty means all.
     pub namespaces: Vec<String>,
+    /// Whether Secrets of these namespaces are watched. Nothing is, where all namespaces are served.
+    pub watch_secrets: bool,
     /// The limits of each of the three runners.
     pub limits: Limits,
     /// By which Lease replicas elect; `None`: this is the only replica.
@@ -137,7 +139,7 @@ where
     H: Reconcile<Hub>,
     S: Reconcile<Spoke>,
 {
-    let Settings { namespaces, limits, election, identity, http_address, webhook } = settings;
+    let Settings { namespaces, watch_secrets, limits, election, identity, http_address, webhook } = settings;
     let (health, metrics, tasks) = (Health::default(), Metrics::new(), Tasks::default());
     health.require(CACHES_FILLED);
     health.require(LEADERSHIP_KNOWN);
@@ -159,7 +161,7 @@ where
         })
     };
 
-    let own = OwnCluster::watch(client.clone(), &namespaces, &tasks, &health, &metrics);
+    let own = OwnCluster::watch(client.clone(), &namespaces, watch_secrets, &tasks, &health, &metrics);
     let (caches, queues) = (own.wakes.caches.clone(), own.wakes.queues.clone());
     metrics.collect(FleetMetrics::of(caches.clone()));
     let on_signal = {

@@ -1,8 +1,9 @@
-//! The streams of FleetConfigs, Hubs and Spokes.
+//! The streams of FleetConfigs, Hubs and Spokes, and of what these name.
 
 use std::sync::Arc;
 
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::{Api, Client, Resource};
 use tokio::sync::watch;
 
@@ -10,7 +11,7 @@ use crate::cache::{Cache, CacheWriter, Change, Watched};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::served::{Gate, ServedKinds, keep, watch_crds};
-use crate::streams::{Signal, WatchStream, objects, watch_config};
+use crate::streams::{Signal, WatchStream, objects, views, watch_config};
 use crate::tasks::Tasks;
 use crate::wakes::{Caches, Queues, Wakes};
 
@@ -27,6 +28,7 @@ impl OwnCluster {
     pub(crate) fn watch(
         client: Client,
         namespaces: &[String],
+        watch_secrets: bool,
         tasks: &Tasks,
         health: &Health,
         metrics: &Metrics,
@@ -43,6 +45,10 @@ impl OwnCluster {
         streams.start(fleet_writers, Wakes::fleet_changed);
         streams.start(hub_writers, Wakes::hub_changed);
         streams.start(spoke_writers, Wakes::spoke_changed);
+        streams.start_referenced::<ConfigMap>(cache(namespaces).1, Wakes::config_map_changed);
+        if watch_secrets && !namespaces.is_empty() {
+            streams.start_referenced::<Secret>(cache(namespaces).1, Wakes::secret_changed);
+        }
         Self { wakes, _connected: connected }
     }
 }
@@ -94,6 +100,52 @@ impl Streams<'_> {
             };
             let gate = Gate::of::<K>(&self.served);
             let stream = keep(stream, gate, self.connection.clone(), connect);
+            self.tasks.spawn(format!("watch of {label}"), stream);
+        }
+    }
+
+    /// Starts the streams of a kind that objects of ours name. Only its metadata is read: what is in
+    /// these objects belongs into no cache.
+    fn start_referenced<K>(
+        &self,
+        writers: Vec<CacheWriter<PartialObjectMeta<K>>>,
+        changed: fn(&Wakes, &Change<PartialObjectMeta<K>>),
+    ) where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + std::fmt::Debug
+            + Send
+            + Sync
+            + 'static,
+        PartialObjectMeta<K>: Watched + Resource<Scope = NamespaceResourceScope>,
+    {
+        for writer in writers {
+            let namespace = writer.namespace().map(str::to_owned);
+            let kind = K::kind(&());
+            let label = match &namespace {
+                Some(namespace) => format!("{kind} in {namespace}"),
+                None => kind.into_owned(),
+            };
+            let wakes = Arc::clone(self.wakes);
+            let signal = move |signal| {
+                if let Signal::Changed(change) = signal {
+                    changed(&wakes, &change);
+                }
+            };
+            // A change shows by its resource version; that and the name are all that is kept.
+            let prune = |object: &mut PartialObjectMeta<K>| {
+                object.metadata.labels = None;
+                object.metadata.annotations = None;
+                object.metadata.owner_references = None;
+            };
+            let stream = WatchStream::new(&*label, writer, prune, signal, self.health, self.metrics);
+            let connect = move |client: Client| {
+                let api: Api<PartialObjectMeta<K>> = match &namespace {
+                    Some(namespace) => Api::namespaced(client, namespace),
+                    None => Api::all(client),
+                };
+                views(api, watch_config())
+            };
+            let stream = keep(stream, Gate::Open, self.connection.clone(), connect);
             self.tasks.spawn(format!("watch of {label}"), stream);
         }
     }

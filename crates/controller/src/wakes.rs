@@ -3,9 +3,12 @@
 //! Waking too often costs a pass that finds nothing to do; waking too seldom costs the resync
 //! period. So these rules lean towards waking, except that nobody is woken by its own status.
 
+use fleetconfig_api::common::{ConfigMapRef, Kubeconfig};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ObjectMeta;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::ObjectRef;
 use ocm_api::names;
 
@@ -78,6 +81,43 @@ impl Wakes {
         self.queues.spokes.wake(change.key.clone());
         for spoke in change.versions().filter_map(|entry| entry.valid()) {
             self.queues.hubs.wake(hub_of(spoke));
+        }
+    }
+
+    /// A ConfigMap has changed: whose `valuesFrom` names it. A hub's values also matter to the spoke
+    /// that is its hub.
+    pub fn config_map_changed(&self, change: &Change<PartialObjectMeta<ConfigMap>>) {
+        let (namespace, name) = (change.key.namespace.as_deref(), change.key.name.as_str());
+        let names_it = |meta: &ObjectMeta, reference: Option<&ConfigMapRef>| {
+            meta.namespace.as_deref() == namespace && reference.is_some_and(|named| named.name == name)
+        };
+        let hubs = self.caches.hubs.select(|hub| {
+            let manager = hub.spec.cluster_manager.as_ref();
+            names_it(&hub.metadata, manager.and_then(|manager| manager.values_from.as_ref()))
+        });
+        let hubs: Vec<ObjectRef<Hub>> = hubs.iter().map(|hub| ObjectRef::from_obj(&**hub)).collect();
+        self.wake_hubs(&hubs);
+        self.wake_spokes_of(&hubs);
+        let named = |spoke: &Spoke| names_it(&spoke.metadata, spoke.spec.klusterlet.values_from.as_ref());
+        for spoke in self.caches.spokes.select(named) {
+            self.queues.spokes.wake(ObjectRef::from_obj(&*spoke));
+        }
+    }
+
+    /// A Secret has changed: whose kubeconfig it holds.
+    pub fn secret_changed(&self, change: &Change<PartialObjectMeta<Secret>>) {
+        let names_it = |meta: &ObjectMeta, kubeconfig: &Kubeconfig| {
+            kubeconfig.secret_reference.as_ref().is_some_and(|reference| {
+                let elsewhere = reference.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+                elsewhere.or(meta.namespace.as_deref()) == change.key.namespace.as_deref()
+                    && reference.name == change.key.name
+            })
+        };
+        for hub in self.caches.hubs.select(|hub| names_it(&hub.metadata, &hub.spec.kubeconfig)) {
+            self.queues.hubs.wake(ObjectRef::from_obj(&*hub));
+        }
+        for spoke in self.caches.spokes.select(|spoke| names_it(&spoke.metadata, &spoke.spec.kubeconfig)) {
+            self.queues.spokes.wake(ObjectRef::from_obj(&*spoke));
         }
     }
 

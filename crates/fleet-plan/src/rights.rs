@@ -24,6 +24,8 @@ pub enum Scope {
     Watched,
     /// As [`Scope::Watched`], unless the Secrets that hold kubeconfigs are named one by one.
     Kubeconfigs,
+    /// As [`Scope::Kubeconfigs`], but nowhere if all namespaces are watched.
+    WatchedSecrets,
     /// In the namespace that the operator runs in.
     Release,
     /// In `kube-system`.
@@ -32,8 +34,14 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Cluster, Self::Watched, Self::Kubeconfigs, Self::Release, Self::KubeSystem];
+    pub const ALL: [Self; 6] = [
+        Self::Cluster,
+        Self::Watched,
+        Self::Kubeconfigs,
+        Self::WatchedSecrets,
+        Self::Release,
+        Self::KubeSystem,
+    ];
 
     /// The name of its file in `deploy/rbac`.
     pub fn file(self) -> &'static str {
@@ -41,6 +49,7 @@ impl Scope {
             Self::Cluster => "cluster.yaml",
             Self::Watched => "watched.yaml",
             Self::Kubeconfigs => "kubeconfigs.yaml",
+            Self::WatchedSecrets => "watched-secrets.yaml",
             Self::Release => "release.yaml",
             Self::KubeSystem => "kube-system.yaml",
         }
@@ -158,9 +167,10 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_listed_in_kube_system_alone() {
+    fn secrets_are_listed_in_kube_system_and_in_namespaces_that_are_named() {
         let lists = |right: &&Right| right.resources.contains(&"secrets") && right.verbs.contains(&"list");
-        assert!(all().filter(lists).all(|right| right.scope == Scope::KubeSystem));
+        let named = [Scope::KubeSystem, Scope::WatchedSecrets];
+        assert!(all().filter(lists).all(|right| named.contains(&right.scope)));
     }
 
     #[test]

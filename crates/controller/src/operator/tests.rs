@@ -46,6 +46,7 @@ impl Reconcile<Hub> for Slow {
 
 fn settings() -> Settings {
     Settings {
+        watch_secrets: false,
         namespaces: Vec::new(),
         limits: Limits::default(),
         election: None,

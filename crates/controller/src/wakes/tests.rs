@@ -181,3 +181,54 @@ fn a_hub_cluster_wakes_the_spokes_of_the_hubs_that_hold_it() {
     let ready = HubSignal::ManagedCluster(Signal::State(CacheState::Ready));
     assert_eq!(tell(ready), ["Hub h", "Spoke a", "Spoke b"]);
 }
+
+/// What becomes of an object of this name of which only the metadata is watched.
+fn appears<K>(
+    writer: &mut CacheWriter<PartialObjectMeta<K>>,
+    namespace: &str,
+    name: &str,
+) -> Change<PartialObjectMeta<K>>
+where
+    PartialObjectMeta<K>: Watched,
+{
+    let object =
+        json!({"metadata": {"name": name, "namespace": namespace, "uid": name, "resourceVersion": "1"}});
+    writer.apply(Event::Apply(parsed(object))).pop().expect("a change")
+}
+
+#[test]
+fn a_config_map_wakes_whoever_takes_values_from_it() {
+    let mut bench = Bench::new();
+    let mut with_values = hub("h", 2);
+    with_values["spec"]["clusterManager"] = json!({"valuesFrom": {"name": "values", "key": "k"}});
+    bench.hubs.apply(Event::Apply(parsed(with_values)));
+    let mut spoke = spoke("c", "g", Some("c"));
+    spoke["metadata"]["resourceVersion"] = "2".into();
+    spoke["spec"]["klusterlet"] = json!({"valuesFrom": {"name": "values", "key": "k"}});
+    bench.spokes.apply(Event::Apply(parsed(spoke)));
+    let (_maps, mut maps) = Cache::new();
+    bench.wakes.config_map_changed(&appears::<ConfigMap>(&mut maps, "n", "values"));
+    assert_eq!(bench.woken(), ["Hub h", "Spoke a", "Spoke b"], "the hub's, and what hangs on them");
+    bench.wakes.config_map_changed(&appears::<ConfigMap>(&mut maps, "s", "values"));
+    assert_eq!(bench.woken(), ["Spoke c"], "the spoke's");
+    bench.wakes.config_map_changed(&appears::<ConfigMap>(&mut maps, "n", "other"));
+    assert_eq!(bench.woken(), [""; 0], "nobody's");
+}
+
+#[test]
+fn a_secret_wakes_whose_kubeconfig_it_holds() {
+    let mut bench = Bench::new();
+    for (name, reference) in
+        [("a", json!({"name": "kubeconfig"})), ("b", json!({"name": "kubeconfig", "namespace": "elsewhere"}))]
+    {
+        let mut spoke = spoke(name, "h", None);
+        spoke["metadata"]["resourceVersion"] = "2".into();
+        spoke["spec"]["kubeconfig"] = json!({"secretReference": reference});
+        bench.spokes.apply(Event::Apply(parsed(spoke)));
+    }
+    let (_secrets, mut secrets) = Cache::new();
+    bench.wakes.secret_changed(&appears::<Secret>(&mut secrets, "s", "kubeconfig"));
+    assert_eq!(bench.woken(), ["Spoke a"], "in its own namespace");
+    bench.wakes.secret_changed(&appears::<Secret>(&mut secrets, "elsewhere", "kubeconfig"));
+    assert_eq!(bench.woken(), ["Spoke b"], "in the namespace that it names");
+}

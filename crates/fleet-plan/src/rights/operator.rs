@@ -71,6 +71,15 @@ pub(super) const RIGHTS: &[Right] = &[
         verbs: &["get"],
     },
     Right {
+        why: "That such a text changed is noticed at once; only metadata is read.",
+        scope: Scope::Watched,
+        purpose: Used,
+        group: "",
+        resources: &["configmaps"],
+        names: &[],
+        verbs: &["list", "watch"],
+    },
+    Right {
         why: "Transitions are told as events.",
         scope: Scope::Watched,
         purpose: Used,
@@ -96,6 +105,15 @@ pub(super) const RIGHTS: &[Right] = &[
         resources: &["secrets"],
         names: &[],
         verbs: &["get"],
+    },
+    Right {
+        why: "That a kubeconfig came or changed is noticed at once, where the namespaces are named.",
+        scope: Scope::WatchedSecrets,
+        purpose: Rare,
+        group: "",
+        resources: &["secrets"],
+        names: &[],
+        verbs: &["list", "watch"],
     },
     Right {
         why: "The lease of the replica that acts; it is made by POST.",
