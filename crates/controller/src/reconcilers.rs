@@ -5,6 +5,7 @@ mod access;
 mod admission;
 mod echo;
 mod fleet;
+mod handed_on;
 mod hub;
 mod hub_of_spoke;
 mod report;

@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt};
 use serde::Serialize;
 
 use super::Shared;
+use super::handed_on::HandedOn;
 use super::report::{RECHECK, failed};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
@@ -24,11 +25,12 @@ const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
 /// Reconciles FleetConfigs.
 pub struct FleetReconciler {
     shared: Arc<Shared>,
+    handed_on: HandedOn,
 }
 
 impl FleetReconciler {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared }
+        Self { shared, handed_on: HandedOn::default() }
     }
 
     fn live(&self, fleet: &FleetConfig) -> (Option<Arc<Hub>>, Vec<Arc<Spoke>>) {
@@ -55,7 +57,7 @@ impl FleetReconciler {
             Some(live) if !is_child(live.meta(), fleet) => blocked = Some(taken("Hub", &hub.name_any())),
             Some(live) if live.spec == hub.spec => {}
             Some(live) if live.metadata.deletion_timestamp.is_some() => {}
-            _ => due.push(Manifest::of(&hub)),
+            live => due.push((Manifest::of(&hub), live.map(|live| live.metadata.clone()))),
         }
         for spoke in &spokes {
             match caches.spokes.get(&ObjectRef::new(&spoke.name_any()).within(&namespace)) {
@@ -64,14 +66,17 @@ impl FleetReconciler {
                 }
                 Some(live) if live.spec == spoke.spec => {}
                 Some(live) if live.metadata.deletion_timestamp.is_some() => {}
-                _ => due.push(Manifest::of(spoke)),
+                live => due.push((Manifest::of(spoke), live.map(|live| live.metadata.clone()))),
             }
         }
-        for manifest in due {
+        for (manifest, live) in due {
             let manifest =
                 manifest.map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+            if live.is_some_and(|live| self.handed_on.stands(&live, &manifest)) {
+                continue;
+            }
             match self.shared.home.apply(&manifest, FIELD_MANAGER, Force::Force).await {
-                Ok(_) => {}
+                Ok(applied) => self.handed_on.applied(&applied, &manifest),
                 Err(error) if matches!(error.failure(), Failure::Invalid { .. }) => {
                     let message = format!("{}: {error}", manifest.key);
                     blocked.get_or_insert(Blocked { reason: Reason::InvalidSpec, message });
@@ -136,6 +141,7 @@ impl FleetReconciler {
     where
         K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
+        self.handed_on.forget(object.meta().uid.as_deref());
         if object.meta().deletion_timestamp.is_some() {
             return Ok(());
         }
