@@ -79,17 +79,8 @@ impl Streams<'_> {
     {
         for writer in writers {
             let namespace = writer.namespace().map(str::to_owned);
-            let kind = K::kind(&());
-            let label = match &namespace {
-                Some(namespace) => format!("{kind} in {namespace}"),
-                None => kind.into_owned(),
-            };
-            let wakes = Arc::clone(self.wakes);
-            let signal = move |signal| {
-                if let Signal::Changed(change) = signal {
-                    changed(&wakes, &change);
-                }
-            };
+            let label = label::<K>(namespace.as_deref());
+            let signal = self.telling(changed);
             let stream = WatchStream::new(&*label, writer, |_| {}, signal, self.health, self.metrics);
             let connect = move |client: Client| {
                 let api: Api<DeserializeGuard<K>> = match &namespace {
@@ -120,17 +111,8 @@ impl Streams<'_> {
     {
         for writer in writers {
             let namespace = writer.namespace().map(str::to_owned);
-            let kind = K::kind(&());
-            let label = match &namespace {
-                Some(namespace) => format!("{kind} in {namespace}"),
-                None => kind.into_owned(),
-            };
-            let wakes = Arc::clone(self.wakes);
-            let signal = move |signal| {
-                if let Signal::Changed(change) = signal {
-                    changed(&wakes, &change);
-                }
-            };
+            let label = label::<K>(namespace.as_deref());
+            let signal = self.telling(changed);
             // A change shows by its resource version; that and the name are all that is kept.
             let prune = |object: &mut PartialObjectMeta<K>| {
                 object.metadata.labels = None;
@@ -148,5 +130,27 @@ impl Streams<'_> {
             let stream = keep(stream, Gate::Open, self.connection.clone(), connect);
             self.tasks.spawn(format!("watch of {label}"), stream);
         }
+    }
+
+    /// Passes changes on to the rules.
+    fn telling<K: Watched>(
+        &self,
+        changed: fn(&Wakes, &Change<K>),
+    ) -> impl Fn(Signal<K>) + Send + Sync + 'static + use<K> {
+        let wakes = Arc::clone(self.wakes);
+        move |signal| {
+            if let Signal::Changed(change) = signal {
+                changed(&wakes, &change);
+            }
+        }
+    }
+}
+
+/// What a stream is called in logs, metrics and health.
+fn label<K: Resource<DynamicType = ()>>(namespace: Option<&str>) -> String {
+    let kind = K::kind(&());
+    match namespace {
+        Some(namespace) => format!("{kind} in {namespace}"),
+        None => kind.into_owned(),
     }
 }
