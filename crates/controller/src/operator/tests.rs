@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::core::error_boundary::InvalidObject;
 use serde_json::json;
 use tokio::time::timeout;
@@ -115,6 +116,25 @@ async fn only_the_named_namespaces_are_served() {
     let noted = slow.noted();
     assert!(noted.contains(&"a ends".into()) && noted.contains(&"b ends".into()), "{noted:?}");
     assert!(!noted.contains(&"c begins".into()), "{noted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn secrets_are_listed_where_that_was_asked_for_and_never_in_all_namespaces() {
+    for (namespaces, watch_secrets, expected) in
+        [(vec!["a", "b"], true, 2), (vec!["a", "b"], false, 0), (vec![], true, 0)]
+    {
+        let api = cluster();
+        api.serve::<Secret>();
+        let stop = CancellationToken::new();
+        let reconcilers = |_: &_| Reconcilers { fleets: Idle, hubs: Idle, spokes: Idle };
+        let namespaces: Vec<String> = namespaces.into_iter().map(str::to_owned).collect();
+        let settings = Settings { namespaces, watch_secrets, ..settings() };
+        let operator = tokio::spawn(run(api.client(), settings, reconcilers, stop.clone()));
+        pass(20).await;
+        assert_eq!(api.watches::<Secret>(), expected, "{watch_secrets}");
+        stop.cancel();
+        operator.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test(start_paused = true)]

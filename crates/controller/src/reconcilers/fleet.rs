@@ -20,7 +20,7 @@ use super::report::{RECHECK, failed};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// Field manager of the Hubs and Spokes that a FleetConfig makes.
-const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
+pub(super) const FIELD_MANAGER: &str = "fleetconfig-controller/fleet";
 
 /// Reconciles FleetConfigs.
 pub struct FleetReconciler {
@@ -76,7 +76,7 @@ impl FleetReconciler {
                 continue;
             }
             match self.shared.home.apply(&manifest, FIELD_MANAGER, Force::Force).await {
-                Ok(applied) => self.handed_on.applied(&applied, &manifest),
+                Ok(applied) => self.handed_on.applied(&applied.metadata, &manifest),
                 Err(error) if matches!(error.failure(), Failure::Invalid { .. }) => {
                     let message = format!("{}: {error}", manifest.key);
                     blocked.get_or_insert(Blocked { reason: Reason::InvalidSpec, message });
@@ -141,11 +141,11 @@ impl FleetReconciler {
     where
         K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope>,
     {
-        self.handed_on.forget(object.meta().uid.as_deref());
         if object.meta().deletion_timestamp.is_some() {
             return Ok(());
         }
         let key = ObjectKey::namespaced::<K>(object.namespace().unwrap_or_default(), object.name_any());
+        self.handed_on.forget(&key);
         self.shared
             .home
             .delete(&key, object.uid().as_deref(), PropagationPolicy::Background)

@@ -5,58 +5,55 @@
 //! changes. A process that has just started applies once more, which changes nothing.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 
-use cluster_access::Manifest;
-use kube::api::{DynamicObject, ObjectMeta};
+use cluster_access::{Manifest, ObjectKey, SetDigest};
+use kube::api::ObjectMeta;
 
-/// What was applied, by the UID of the object.
+use super::fleet::FIELD_MANAGER;
+
+/// What was applied last, by object. An object that is made anew takes the place of the one before.
 #[derive(Debug, Default)]
 pub(super) struct HandedOn {
-    applied: Mutex<HashMap<String, Applied>>,
+    applied: Mutex<HashMap<ObjectKey, Applied>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Applied {
-    generation: i64,
-    declared: u64,
+    uid: Option<String>,
+    generation: Option<i64>,
+    declared: SetDigest,
+}
+
+impl Applied {
+    fn of(object: &ObjectMeta, declared: &Manifest) -> Self {
+        let digest = SetDigest::of(std::slice::from_ref(declared), FIELD_MANAGER);
+        Self { uid: object.uid.clone(), generation: object.generation, declared: digest }
+    }
 }
 
 impl HandedOn {
     /// Whether this declaration was the last to be applied to the object, and the object's spec is still
     /// what came of it.
     pub(super) fn stands(&self, live: &ObjectMeta, declared: &Manifest) -> bool {
-        let (Some(uid), Some(generation)) = (&live.uid, live.generation) else { return false };
-        self.entries(|applied| applied.get(uid) == Some(&Applied { generation, declared: hash(declared) }))
+        self.entries(|applied| applied.get(&declared.key) == Some(&Applied::of(live, declared)))
     }
 
     /// The declaration was applied, and this is what came of it.
-    pub(super) fn applied(&self, object: &DynamicObject, declared: &Manifest) {
-        let (Some(uid), Some(generation)) = (&object.metadata.uid, object.metadata.generation) else {
-            return;
-        };
-        let entry = Applied { generation, declared: hash(declared) };
-        self.entries(|applied| applied.insert(uid.clone(), entry));
+    pub(super) fn applied(&self, object: &ObjectMeta, declared: &Manifest) {
+        let entry = Applied::of(object, declared);
+        self.entries(|applied| applied.insert(declared.key.clone(), entry));
     }
 
     /// The object is going.
-    pub(super) fn forget(&self, uid: Option<&str>) {
-        if let Some(uid) = uid {
-            self.entries(|applied| applied.remove(uid));
-        }
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.entries(|applied| applied.remove(key));
     }
 
-    fn entries<T>(&self, read: impl FnOnce(&mut HashMap<String, Applied>) -> T) -> T {
+    fn entries<T>(&self, read: impl FnOnce(&mut HashMap<ObjectKey, Applied>) -> T) -> T {
         // A panic between two entries leaves a map that is as good as before.
         read(&mut self.applied.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn hash(manifest: &Manifest) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    manifest.body.to_string().hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]
@@ -82,13 +79,12 @@ mod tests {
     fn a_declaration_stands_until_it_or_the_object_changes() {
         let handed_on = HandedOn::default();
         assert!(!handed_on.stands(&live("u", 2), &declared(1)), "never applied");
-        let object = DynamicObject { types: None, metadata: live("u", 2), data: json!({}) };
-        handed_on.applied(&object, &declared(1));
+        handed_on.applied(&live("u", 2), &declared(1));
         assert!(handed_on.stands(&live("u", 2), &declared(1)));
         assert!(!handed_on.stands(&live("u", 3), &declared(1)), "somebody changed the object");
         assert!(!handed_on.stands(&live("u", 2), &declared(5)), "something else is declared");
         assert!(!handed_on.stands(&live("v", 2), &declared(1)), "another object of the same name");
-        handed_on.forget(Some("u"));
+        handed_on.forget(&declared(1).key);
         assert!(!handed_on.stands(&live("u", 2), &declared(1)));
     }
 }

@@ -43,13 +43,7 @@ pub(super) const RECHECK: Duration = Duration::from_secs(20);
 /// When to look again at what was said: a reason that a change of another object would end is
 /// looked at again by itself, because that object is not watched.
 pub(super) fn recheck(drafts: &[Draft], next: Next) -> Next {
-    let elsewhere = [
-        Reason::ValuesSourceMissing,
-        Reason::ValuesInvalid,
-        Reason::HubAlreadyClaimed,
-        Reason::NameTaken,
-        Reason::ManagedClusterNameTaken,
-    ];
+    let elsewhere = [Reason::HubAlreadyClaimed, Reason::NameTaken, Reason::ManagedClusterNameTaken];
     let waits = drafts
         .iter()
         .any(|draft| draft.kind == condition::STALLED && draft.holds && elsewhere.contains(&draft.reason));

@@ -1,18 +1,23 @@
 //! From a release of upstream's chart to ours, by `helm upgrade`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
+use bed::audit::Filter;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration,
 };
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
+use super::chart::{nothing_was_refused, operator_account};
 use super::helm::{Helm, RELEASE, chart, root, text};
 use super::prove;
 use super::walks::{members, one_identity_each};
@@ -22,50 +27,24 @@ use crate::world::{RUNNING, World};
 
 const SPOKES: [&str; 2] = ["hub-as-spoke", "spoke"];
 
-/// CRDs that upstream's chart brings, as group, version, kind and plural: those of OCM and, as the
+const ADDON: &str = "addon.open-cluster-management.io";
+const CLUSTER: &str = "cluster.open-cluster-management.io";
+const CERT_MANAGER: &str = "cert-manager.io";
+
+/// CRDs that upstream's chart brings, as group, version, kind and scope: those of OCM and, as the
 /// prerequisite that they are, those of cert-manager.
-const CRDS: [(&str, &str, &str, &str, &str); 11] = [
-    (
-        "addon.open-cluster-management.io",
-        "v1alpha1",
-        "AddOnDeploymentConfig",
-        "addondeploymentconfigs",
-        "Namespaced",
-    ),
-    ("addon.open-cluster-management.io", "v1alpha1", "AddOnTemplate", "addontemplates", "Cluster"),
-    (
-        "addon.open-cluster-management.io",
-        "v1alpha1",
-        "ClusterManagementAddOn",
-        "clustermanagementaddons",
-        "Cluster",
-    ),
-    (
-        "addon.open-cluster-management.io",
-        "v1alpha1",
-        "ManagedClusterAddOn",
-        "managedclusteraddons",
-        "Namespaced",
-    ),
-    ("cluster.open-cluster-management.io", "v1", "ManagedCluster", "managedclusters", "Cluster"),
-    ("cluster.open-cluster-management.io", "v1beta2", "ManagedClusterSet", "managedclustersets", "Cluster"),
-    (
-        "cluster.open-cluster-management.io",
-        "v1beta2",
-        "ManagedClusterSetBinding",
-        "managedclustersetbindings",
-        "Namespaced",
-    ),
-    ("cluster.open-cluster-management.io", "v1beta1", "Placement", "placements", "Namespaced"),
-    (
-        "cluster.open-cluster-management.io",
-        "v1beta1",
-        "PlacementDecision",
-        "placementdecisions",
-        "Namespaced",
-    ),
-    ("cert-manager.io", "v1", "Certificate", "certificates", "Namespaced"),
-    ("cert-manager.io", "v1", "ClusterIssuer", "clusterissuers", "Cluster"),
+const CRDS: [(&str, &str, &str, &str); 11] = [
+    (ADDON, "v1alpha1", "AddOnDeploymentConfig", "Namespaced"),
+    (ADDON, "v1alpha1", "AddOnTemplate", "Cluster"),
+    (ADDON, "v1alpha1", "ClusterManagementAddOn", "Cluster"),
+    (ADDON, "v1alpha1", "ManagedClusterAddOn", "Namespaced"),
+    (CLUSTER, "v1", "ManagedCluster", "Cluster"),
+    (CLUSTER, "v1beta2", "ManagedClusterSet", "Cluster"),
+    (CLUSTER, "v1beta2", "ManagedClusterSetBinding", "Namespaced"),
+    (CLUSTER, "v1beta1", "Placement", "Namespaced"),
+    (CLUSTER, "v1beta1", "PlacementDecision", "Namespaced"),
+    (CERT_MANAGER, "v1", "Certificate", "Namespaced"),
+    (CERT_MANAGER, "v1", "ClusterIssuer", "Cluster"),
 ];
 
 /// The values that a user of upstream has given. They are all that survives.
@@ -89,8 +68,8 @@ pub(crate) async fn upgrade() -> Result<()> {
         let theirs = upstream_shaped(world)?;
         let given = world.bed.directory().path().join("values.json");
         std::fs::write(&given, values().to_string())?;
-        for (group, version, kind, plural, scope) in CRDS {
-            world.install_crd(&open_crd(group, version, kind, plural, scope)?).await?;
+        for (group, version, kind, scope) in CRDS {
+            world.install_crd(&open_crd(group, version, kind, scope)?).await?;
         }
         helm.run(&["install", RELEASE, text(&theirs)?, "--create-namespace", "--values", text(&given)?])
             .await?;
@@ -123,10 +102,16 @@ pub(crate) async fn upgrade() -> Result<()> {
         ensure!(uids(world).await? == before, "Hub or Spokes were made anew");
         nothing_of_upstream_acts(world).await?;
         crds_are_kept(world).await?;
-        // The second upgrade is an ordinary one.
-        helm.run(&ours).await?;
+        let watched = secrets_watched_in(world)?;
+        ensure!(watched.is_empty(), "nobody named a namespace, and Secrets are watched in {watched:?}");
+        // The second upgrade is an ordinary one, to an operator that serves this namespace alone.
+        let served = format!("watchNamespaces={{{NAMESPACE}}}");
+        helm.run(&[&ours[..], &["--set", &served]].concat()).await?;
         until_joined(world).await?;
         ensure!(uids(world).await? == before, "Hub or Spokes were made anew by the second upgrade");
+        let watched = secrets_watched_in(world)?;
+        ensure!(watched == BTreeSet::from([NAMESPACE.to_owned()]), "Secrets are watched in {watched:?}");
+        nothing_was_refused(world)?;
         helm.run(&["test", RELEASE]).await
     })
     .await
@@ -161,13 +146,9 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// A CRD that takes anything.
-fn open_crd(
-    group: &str,
-    version: &str,
-    kind: &str,
-    plural: &str,
-    scope: &str,
-) -> Result<CustomResourceDefinition> {
+fn open_crd(group: &str, version: &str, kind: &str, scope: &str) -> Result<CustomResourceDefinition> {
+    let singular = kind.to_lowercase();
+    let plural = format!("{singular}s");
     let open = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     Ok(serde_json::from_value(json!({
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -176,7 +157,7 @@ fn open_crd(
         "spec": {
             "group": group, "scope": scope,
             "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural,
-                "singular": kind.to_lowercase()},
+                "singular": singular},
             "versions": [{"name": version, "served": true, "storage": true,
                 "schema": {"openAPIV3Schema": open}, "subresources": {"status": {}}}],
         },
@@ -230,13 +211,26 @@ async fn nothing_of_upstream_acts(world: &World) -> Result<()> {
     let name = "fleetconfig-controller-admission";
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
     ensure!(mutating.get_opt(name).await?.is_none(), "the mutating webhook is left");
-    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client);
-    let Some(webhooks) = validating.get_opt(name).await? else { return Ok(()) };
-    let paths: Vec<_> = webhooks.webhooks.iter().flatten().map(|webhook| &webhook.name).collect();
-    if paths.iter().any(|name| name.ends_with("kb.io")) {
-        bail!("upstream's webhooks are left: {paths:?}");
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    ensure!(validating.get_opt(name).await?.is_none(), "the validating webhook is left");
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), NAMESPACE);
+    ensure!(accounts.get_opt("fleetconfig-controller-manager").await?.is_none(), "the account is left");
+    let bindings: Api<ClusterRoleBinding> = Api::all(client);
+    for name in ["fleetconfig-controller-manager-rolebinding", "addon-manager-fleetconfig-controller-manager"]
+    {
+        ensure!(bindings.get_opt(name).await?.is_none(), "ClusterRoleBinding {name} is left");
     }
     Ok(())
+}
+
+/// The namespaces whose Secrets are watched, told by the list that a watch begins with: the audit log
+/// has a watch only when it is over. The one of the webhook's Secret names it.
+fn secrets_watched_in(world: &World) -> Result<BTreeSet<String>> {
+    let requests = world.hub()?.audit().requests(&Filter::all().user(operator_account()))?;
+    let lists = requests.into_iter().filter(|request| {
+        request.resource == "secrets" && request.verb == "list" && request.name.is_empty()
+    });
+    Ok(lists.map(|request| request.namespace).collect())
 }
 
 /// The CRDs are there, and Helm will not delete them when the release goes.
