@@ -227,9 +227,9 @@ async fn nothing_of_upstream_acts(world: &World) -> Result<()> {
 /// has a watch only when it is over. The one of the webhook's Secret names it.
 fn secrets_watched_in(world: &World) -> Result<BTreeSet<String>> {
     let requests = world.hub()?.audit().requests(&Filter::all().user(operator_account()))?;
-    let lists = requests.into_iter().filter(|request| {
-        request.resource == "secrets" && request.verb == "list" && request.name.is_empty()
-    });
+    let lists = requests
+        .into_iter()
+        .filter(|request| request.resource == "secrets" && request.verb == "list" && request.name.is_empty());
     Ok(lists.map(|request| request.namespace).collect())
 }
 
