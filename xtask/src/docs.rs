@@ -6,6 +6,7 @@ mod book;
 pub(crate) mod chart_values;
 mod commands;
 mod links;
+mod of_chart;
 mod page;
 mod snippets;
 
@@ -16,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::{prerequisites, process};
+pub(crate) use of_chart::Given;
 use page::Page;
 
 /// Options of `docs`.
@@ -49,6 +51,11 @@ impl Docs {
         prerequisites::for_builds()?;
         process::run(process::cargo().args(["test", "--locked", "-p", "fleetconfig-api", "documented"]))
     }
+}
+
+/// What the pages tell users to give to the chart.
+pub(crate) fn given_to_the_chart() -> Result<Vec<Given>> {
+    of_chart::given(&pages()?)
 }
 
 /// Every page: README, CONTRIBUTING, and the book.

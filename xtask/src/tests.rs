@@ -20,8 +20,10 @@ const CONFORMANCE: Step = Step {
 };
 
 /// The chart and the plain manifests, by Helm and kustomize.
-const CHART: Step =
-    Step { name: "Helm chart", inputs: &["deploy", "crds", "xtask", "e2e/bed", "e2e/binaries/helm"] };
+const CHART: Step = Step {
+    name: "Helm chart",
+    inputs: &["deploy", "crds", "xtask", "e2e/bed", "e2e/binaries/helm", "docs", "README.md"],
+};
 /// A static program and its image, as skopeo and podman see it.
 const IMAGE: Step = Step { name: "container image", inputs: &["crates", "xtask", ".cargo"] };
 

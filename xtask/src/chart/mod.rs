@@ -14,8 +14,9 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::codegen::Written;
+use crate::docs::Given;
 use crate::passed::Step;
-use crate::{fleet, prerequisites, process};
+use crate::{docs, fleet, prerequisites, process};
 use render::{Helm, difference};
 
 /// Options of `chart`.
@@ -94,7 +95,11 @@ impl Chart {
         }
         kustomize::check(&tools, &helm, &written)?;
         written.end()?;
-        eprintln!("chart: {} values refused as they must be", refused.len());
+        let documented = documented(&helm)?;
+        eprintln!(
+            "chart: {} values refused as they must be; {documented} places of the documentation render",
+            refused.len()
+        );
         Ok(())
     }
 
@@ -104,6 +109,27 @@ impl Chart {
         written.put(&tests.join("defaults.golden.yaml"), &format!("{rendered}{}", helm.notes(&[])?))?;
         Ok(rendered)
     }
+}
+
+/// Renders what the documentation tells users to give to the chart; how many places there are.
+fn documented(helm: &Helm) -> Result<usize> {
+    let given = docs::given_to_the_chart()?;
+    let mut failures = Vec::new();
+    for Given { place, options, values } in &given {
+        let file = process::target().join("documented.values.yaml");
+        if let Some(text) = values {
+            fs::write(&file, text).with_context(|| format!("writing {}", file.display()))?;
+        }
+        let files: Vec<&Path> = values.iter().map(|_| file.as_path()).collect();
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        if let Err(error) = helm.template(&files, &options) {
+            failures.push(format!("{place}: {error:#}"));
+        }
+    }
+    if !failures.is_empty() {
+        bail!("what the documentation gives to the chart is refused:\n{}", failures.join("\n"));
+    }
+    Ok(given.len())
 }
 
 /// `NAME.golden.yaml` beside `NAME.values.yaml`.

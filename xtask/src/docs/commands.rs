@@ -56,7 +56,7 @@ pub(super) fn faults(pages: &[Page]) -> Result<Vec<String>> {
 }
 
 /// The commands of a console block: lines after a prompt, with those that they go on in.
-fn commands(text: &str) -> Vec<String> {
+pub(super) fn commands(text: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut goes_on = false;
     for line in text.lines() {

@@ -52,6 +52,15 @@ pub(super) fn faults(pages: &[Page]) -> Result<Vec<String>> {
     Ok(found)
 }
 
+/// The blocks of a page that hold values of the chart.
+pub(super) fn values(page: &Page) -> Result<impl Iterator<Item = &Placed<Block>>> {
+    let known = known_values()?;
+    Ok(page.blocks.iter().filter(move |Placed { what: block, .. }| {
+        block.info.split_whitespace().next() == Some("yaml")
+            && kind(block, &top_level_keys(&block.text), &known) == Kind::Values
+    }))
+}
+
 /// Names of the chart's values; none where there is no chart.
 fn known_values() -> Result<BTreeSet<String>> {
     let file = process::root().join(SCHEMA);
