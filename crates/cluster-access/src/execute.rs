@@ -1,7 +1,8 @@
 //! Carrying out a plan, step by step.
 
 use fleet_plan::manifests::{
-    BootstrapKubeconfig, BootstrapTokenInput, RenderError, bootstrap_kubeconfig, bootstrap_token,
+    BootstrapKubeconfig, BootstrapTokenInput, CARRIER_MANAGER, RenderError, bootstrap_kubeconfig,
+    bootstrap_token,
 };
 use fleet_plan::object::{Manifest, ManifestError, ObjectKey};
 use fleet_plan::plan::{BootstrapDelivery, BootstrapIssuer, Step, Target};
@@ -31,7 +32,8 @@ pub struct Executor<'a> {
     pub hub: &'a Cluster,
     /// The spoke's cluster; only plans that were made with a look at it have steps there.
     pub spoke: Option<&'a Cluster>,
-    /// Field manager of every write.
+    /// Field manager of every write, but for the sets on a spoke: those are written as the works that
+    /// carry them later write them.
     pub manager: &'a str,
     /// What is known to be applied.
     pub ledger: &'a Ledger,
@@ -121,6 +123,13 @@ impl Executor<'_> {
         }
     }
 
+    fn set_manager(&self, target: Target) -> &str {
+        match target {
+            Target::Hub => self.manager,
+            Target::Spoke => CARRIER_MANAGER,
+        }
+    }
+
     async fn step(&self, step: &Step, done: &mut Executed) -> Result<(), StepError> {
         match step {
             Step::Create { target, manifest } => {
@@ -133,7 +142,14 @@ impl Executor<'_> {
             Step::Ensure { target, set, manifests, presence } => {
                 let cluster = self.cluster(*target, step)?;
                 let report = cluster
-                    .ensure_unless_known(self.ledger, set, manifests, self.manager, *presence, self.now)
+                    .ensure_unless_known(
+                        self.ledger,
+                        set,
+                        manifests,
+                        self.set_manager(*target),
+                        *presence,
+                        self.now,
+                    )
                     .await?;
                 done.applied.extend(report.applied.iter().map(|key| {
                     let generation = report.live(key).and_then(|live| live.metadata.generation);

@@ -7,6 +7,8 @@
 
 mod streams;
 
+pub(crate) use streams::carried_content_of;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,13 +44,12 @@ pub struct HubView {
     pub csrs: Cache<CertificateSigningRequest>,
     /// The accounts that spokes make their first contact with.
     pub accounts: Cache<ServiceAccount>,
-    /// The ManifestWorks, without what they carry.
+    /// The ManifestWorks, without what they carry; of those that carry a klusterlet, its hash.
     pub works: Cache<ManifestWork>,
 }
 
 impl HubView {
     /// Whether every cache that is decided by is complete, or known to be of a kind that is not served.
-    /// The works only wake: before a cluster goes, they are read.
     #[must_use]
     pub fn is_known(&self) -> bool {
         let states = [
@@ -56,6 +57,7 @@ impl HubView {
             self.managed_clusters.state(),
             self.csrs.state(),
             self.accounts.state(),
+            self.works.state(),
         ];
         !states.contains(&CacheState::Loading)
     }

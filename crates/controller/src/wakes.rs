@@ -3,6 +3,7 @@
 //! Waking too often costs a pass that finds nothing to do; waking too seldom costs the resync
 //! period. So these rules lean towards waking, except that nobody is woken by its own status.
 
+use fleet_plan::spoke::carrier::CarrierWork;
 use fleetconfig_api::common::{ConfigMapRef, Kubeconfig};
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
@@ -145,10 +146,14 @@ impl Wakes {
                 self.wake_spoke_named(&change.key.name, holders);
             }
             HubSignal::Work(Signal::Changed(change)) => {
-                // Works keep a spoke from leaving while they are there; their changes do not matter.
-                if let Some(cluster) = change.key.namespace.as_deref().filter(|_| change.after.is_none()) {
+                let Some(cluster) = change.key.namespace.as_deref() else { return };
+                // Works keep a spoke from leaving while they are there; their changes do not matter, but for
+                // those that carry its klusterlet.
+                if change.after.is_none() {
                     self.wake_spoke_named(cluster, holders);
                     self.wake_hubs(holders);
+                } else if CarrierWork::is_named(&change.key.name) {
+                    self.wake_spoke_named(cluster, holders);
                 }
             }
             HubSignal::ManagedCluster(Signal::State(_))

@@ -7,6 +7,7 @@
 
 mod bootstrap;
 mod bootstrap_token;
+mod carrier;
 mod hub;
 mod hub_rights;
 mod images;
@@ -21,6 +22,9 @@ pub use bootstrap::{BOOTSTRAP_NAMESPACE, BOOTSTRAP_ROLE, BootstrapKubeconfig, bo
 pub use bootstrap_token::{
     BOOTSTRAP_GROUP, BootstrapTokenInput, TOKEN_ID_LENGTH, TOKEN_NAMESPACE, TOKEN_SECRET_LENGTH, TOKEN_TYPE,
     bootstrap_token, bootstrap_token_key,
+};
+pub use carrier::{
+    CARRIER_CRD_WORK, CARRIER_MANAGER, CARRIER_WORK, carried_content, carrier, carrier_keys, content_of,
 };
 pub use hub::{HubManifestInput, hub};
 pub use images::has_pull_secret;

@@ -1,6 +1,7 @@
 //! Joining a spoke, keeping it joined, and letting it go.
 
 pub mod bootstrap;
+pub mod carrier;
 pub mod credentials;
 pub mod desire;
 pub mod facts;

@@ -273,11 +273,16 @@ fn expectation(message: &str) -> String {
 }
 
 /// The SHA-256, in hex, of a value as JSON with sorted keys: the same for the same content, whatever
-/// the order in which it was written.
+/// the order in which it was written, and whether whole numbers were written as such.
 pub fn content_hash(value: &Value) -> String {
     let mut text = String::new();
     write_canonical(value, &mut text);
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a number is a whole one that a float holds exactly.
+fn is_whole(number: f64) -> bool {
+    number.fract() == 0.0 && number.abs() < 9_007_199_254_740_992.0
 }
 
 fn write_canonical(value: &Value, text: &mut String) {
@@ -304,6 +309,11 @@ fn write_canonical(value: &Value, text: &mut String) {
             }
             text.push(']');
         }
+        // The API server gives 180.0 back as 180.
+        Value::Number(number) => match number.as_f64().filter(|float| is_whole(*float)) {
+            Some(float) if number.is_f64() => text.push_str(&format!("{float:.0}")),
+            _ => text.push_str(&number.to_string()),
+        },
         scalar => text.push_str(&scalar.to_string()),
     }
 }

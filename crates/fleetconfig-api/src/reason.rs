@@ -204,6 +204,14 @@ catalogue! {
         cause: "The cluster had joined but no longer renews its lease on the hub.",
         remedy: "Check that the spoke runs, that the pods in open-cluster-management-agent run, and that they reach the hub's address (spec.apiServer of the Hub).",
     }
+    HandingOver {
+        cause: "The klusterlet has been given to the spoke's own agent, which has not confirmed yet that it keeps it.",
+        remedy: "Wait; if it does not end, look at the ManifestWorks fleetconfig-klusterlet and fleetconfig-klusterlet-crd in the cluster's namespace on the hub.",
+    }
+    CarrierFailed {
+        cause: "The spoke's own agent cannot apply the ManifestWork that carries the klusterlet, so changes of the klusterlet do not arrive by way of the hub.",
+        remedy: "Look at the ManifestWork that the message names. While a kubeconfig is in the Secret of spec.kubeconfig, changes are made by it. To do without works, set spec.klusterlet.carrier to Kubeconfig.",
+    }
     Detaching {
         cause: "The cluster is being detached from its hub.",
         remedy: "Wait.",

@@ -71,7 +71,9 @@ impl SpokeJoiner {
         if let Some(hub) = &mut leaving
             && hub.managed_cluster.as_ref().is_some_and(|cluster| cluster.meta().deletion_timestamp.is_none())
         {
-            hub.works = foreign_works(&self.hub, &desired.cluster_name).await.map_err(SpokeError::Hub)?;
+            hub.works = foreign_works(&self.hub, &desired.cluster_name, &desired.labels)
+                .await
+                .map_err(SpokeError::Hub)?;
             hub.namespace = namespace(&self.hub, &desired.cluster_name).await.map_err(SpokeError::Hub)?;
         }
         if pass.spoke.spec.deletion_policy == DeletionPolicy::Orphan {

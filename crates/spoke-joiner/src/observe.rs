@@ -1,6 +1,7 @@
 //! Looking at a spoke's own cluster.
 
 use cluster_access::{AccessError, Cluster, Failure, ObjectKey};
+use fleet_plan::spoke::carrier::CarrierWork;
 use fleet_plan::spoke::credentials;
 use fleet_plan::spoke::facts::{ClusterNamespace, KlusterletSeen, SpokeSeen};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -57,12 +58,17 @@ pub(crate) async fn serves_a_hub(cluster: &Cluster) -> Result<bool, AccessError>
     Ok(cluster.get_as::<PartialObjectMeta<Deployment>>(&operator).await?.is_some())
 }
 
-/// ManifestWorks in a cluster's namespace on its hub that belong to no add-on, by name. They are read
+/// ManifestWorks in a cluster's namespace on its hub that belong to no add-on and do not carry the
+/// klusterlet, by name. They are read
 /// when they matter: a watch that has only begun, or fails, would say that there are none.
 ///
 /// # Errors
 /// When the hub does not answer.
-pub(crate) async fn foreign_works(hub: &Cluster, cluster_name: &str) -> Result<Vec<String>, AccessError> {
+pub(crate) async fn foreign_works(
+    hub: &Cluster,
+    cluster_name: &str,
+    own: &[(String, String)],
+) -> Result<Vec<String>, AccessError> {
     let kind = ApiResource::erase::<ManifestWork>(&());
     let works: Vec<PartialObjectMeta<ManifestWork>> = match hub
         .list_as(&kind, Some(cluster_name), &ListParams::default())
@@ -72,7 +78,12 @@ pub(crate) async fn foreign_works(hub: &Cluster, cluster_name: &str) -> Result<V
         Err(error) if matches!(error.failure(), Failure::NotServed | Failure::NotFound { .. }) => Vec::new(),
         Err(error) => return Err(error),
     };
-    let foreign = works.iter().filter(|work| !work.labels().contains_key(labels::ADDON_NAME));
+    let is_ours = |work: &PartialObjectMeta<ManifestWork>| {
+        CarrierWork::is_named(&work.name_any())
+            && own.iter().all(|(key, value)| work.labels().get(key) == Some(value))
+    };
+    let foreign =
+        works.iter().filter(|work| !work.labels().contains_key(labels::ADDON_NAME) && !is_ours(work));
     Ok(foreign.map(ResourceExt::name_any).collect())
 }
 

@@ -3,9 +3,10 @@
 use cluster_access::{Cluster, ObjectKey};
 use fleet_plan::conditions::Draft;
 use fleet_plan::hub::facts::ReportedHub;
-use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
+use fleet_plan::manifests::{BOOTSTRAP_NAMESPACE, carried_content, carrier_keys};
 use fleet_plan::plan::Wake;
+use fleet_plan::spoke::carrier::CarrierWork;
 use fleet_plan::spoke::facts::{BootstrapAccount, ReadyHub};
 use fleetconfig_api::condition;
 use fleetconfig_api::reason::Reason;
@@ -19,6 +20,7 @@ use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, ResourceExt};
 use ocm_api::cluster::v1::ManagedCluster;
 use ocm_api::names::labels;
+use ocm_api::work::v1::ManifestWork;
 use tokio::time::timeout;
 
 use crate::ValuesText;
@@ -51,13 +53,15 @@ impl SpokeJoiner {
             watcher::Config::default().fields(&format!("metadata.name={name}")),
         );
         let csrs = watcher(
-            Api::<CertificateSigningRequest>::all(client),
+            Api::<CertificateSigningRequest>::all(client.clone()),
             watcher::Config::default().labels(&format!("{}={name}", labels::CLUSTER_NAME)),
         );
-        let mut changes = stream::select(
+        let works = watcher(Api::<ManifestWork>::namespaced(client, &name), watcher::Config::default());
+        let mut changes = stream::select_all([
             clusters.default_backoff().touched_objects().map(drop).boxed(),
             csrs.default_backoff().touched_objects().map(drop).boxed(),
-        );
+            works.default_backoff().touched_objects().map(drop).boxed(),
+        ]);
         let mut spoke = spoke.clone();
         spoke.metadata.uid.get_or_insert_with(|| label_value(&name));
         loop {
@@ -109,10 +113,13 @@ impl SpokeJoiner {
         let of_cluster = ListParams::default().labels(&format!("{}={name}", labels::CLUSTER_NAME));
         let cluster_key = ObjectKey::cluster::<ManagedCluster>(name);
         let account_key = ObjectKey::namespaced::<ServiceAccount>(BOOTSTRAP_NAMESPACE, name);
-        let (managed_cluster, csrs, account) = futures::try_join!(
+        let [work, crd_work] = carrier_keys(name);
+        let (managed_cluster, csrs, account, work, crd_work) = futures::try_join!(
             self.hub.get_as::<ManagedCluster>(&cluster_key),
             self.hub.list::<CertificateSigningRequest>(None, &of_cluster),
             self.hub.get_as::<ServiceAccount>(&account_key),
+            self.hub.get_as::<ManifestWork>(&work),
+            self.hub.get_as::<ManifestWork>(&crd_work),
         )
         .map_err(SpokeError::Hub)?;
         Ok(ReadyHub {
@@ -123,6 +130,11 @@ impl SpokeJoiner {
             csrs: csrs.iter().map(Into::into).collect(),
             account: account.map(|account| BootstrapAccount { uid: account.uid().unwrap_or_default() }),
             tokens: Vec::new(),
+            carrier: [work, crd_work]
+                .iter()
+                .flatten()
+                .map(|work| CarrierWork::of(work, &carried_content(&work.spec)))
+                .collect(),
         })
     }
 }

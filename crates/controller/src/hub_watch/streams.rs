@@ -1,9 +1,11 @@
 //! The streams of one hub cluster.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cluster_access::ClusterUid;
-use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
+use fleet_plan::manifests::{BOOTSTRAP_NAMESPACE, carried_content};
+use fleet_plan::spoke::carrier::CarrierWork;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Api, Client};
@@ -42,14 +44,30 @@ pub(super) fn start(shared: &Arc<Shared>, uid: &ClusterUid, client: watch::Recei
         ),
         csrs: hub.watch(Gate::Open, of_clusters, |_| {}, HubSignal::Csr),
         accounts: hub.watch(Gate::Open, of_bootstrap, |_| {}, HubSignal::Account),
-        works: hub.watch(
-            Gate::of::<ManifestWork>(&served),
-            all,
-            // What a work carries may be large and secret; only that it is there matters.
-            |work| work.spec = Default::default(),
-            HubSignal::Work,
-        ),
+        works: hub.watch(Gate::of::<ManifestWork>(&served), all, reduce_work, HubSignal::Work),
     })
+}
+
+/// In the cache alone: what a work that carries a klusterlet holds, as a hash.
+const CONTENT: &str = "fleetconfig.open-cluster-management.io/carried-content";
+
+/// What a work carries may be large and secret; that it is there matters, and of our own works whether
+/// they hold what they should.
+fn reduce_work(work: &mut ManifestWork) {
+    let ours = work.metadata.name.as_deref().is_some_and(CarrierWork::is_named);
+    let content = ours.then(|| carried_content(&work.spec)).unwrap_or_default();
+    work.spec = Default::default();
+    work.metadata.annotations = Some(BTreeMap::from([(CONTENT.to_owned(), content)]));
+    // What is said of each object is kept for our own works alone, whose messages are told to users.
+    if let Some(status) = work.status.as_mut().filter(|_| !ours) {
+        status.resource_status = None;
+    }
+}
+
+/// The hash of what a work of the cache holds; empty for one that is not ours.
+pub(crate) fn carried_content_of(work: &ManifestWork) -> &str {
+    let annotations = work.metadata.annotations.as_ref();
+    annotations.and_then(|all| all.get(CONTENT)).map(String::as_str).unwrap_or_default()
 }
 
 struct HubCluster<'a> {

@@ -7,9 +7,10 @@ use fleet_plan::conditions::{merge, written};
 use fleet_plan::endpoint::EndpointFacts;
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
-use fleet_plan::manifests::BOOTSTRAP_NAMESPACE;
 use fleet_plan::manifests::inventory::label_value;
+use fleet_plan::manifests::{BOOTSTRAP_NAMESPACE, carrier_keys};
 use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
+use fleet_plan::spoke::carrier::CarrierWork;
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::removal::LeavingHub;
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
@@ -30,7 +31,7 @@ use super::Shared;
 use super::hub::next;
 use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
 use super::report::{Told, look, recheck};
-use crate::hub_watch::HubView;
+use crate::hub_watch::{HubView, carried_content_of};
 use crate::metrics::ClusterRole;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
@@ -170,6 +171,7 @@ impl SpokeReconciler {
             csrs: Self::csrs(view, name).iter().map(|csr| (&**csr).into()).collect(),
             account: Self::account(view, name),
             tokens: Vec::new(),
+            carrier: carrier_works(view, name),
         }
     }
 
@@ -365,6 +367,14 @@ impl SpokeReconciler {
         };
         self.shared.write_status(spoke, spoke.status.as_ref(), &new).await
     }
+}
+
+/// The works that carry the klusterlet of a cluster.
+fn carrier_works(view: &HubView, cluster: &str) -> Vec<CarrierWork> {
+    let works = carrier_keys(cluster)
+        .into_iter()
+        .filter_map(|key| view.works.get(&ObjectRef::new(&key.name).within(cluster)));
+    works.map(|work| CarrierWork::of(&work, carried_content_of(&work))).collect()
 }
 
 fn is_ready(conditions: &[Condition]) -> bool {

@@ -17,7 +17,8 @@ use crate::hub::facts::ValuesText;
 use crate::hub::plan::Refusal;
 use crate::manifests::inventory::Inventory;
 use crate::manifests::{
-    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, cluster_annotations, has_pull_secret, spoke,
+    BOOTSTRAP_NAMESPACE, HubOnSameCluster, SpokeManifestInput, carrier, cluster_annotations, has_pull_secret,
+    spoke,
 };
 use crate::object::{Manifest, ManifestError};
 use crate::release::resolve;
@@ -104,6 +105,14 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
     let bodies = |manifests: &[Manifest]| -> Vec<Value> {
         manifests.iter().map(|manifest| manifest.body.clone()).collect()
     };
+    let works = carrier(
+        context.cluster_name,
+        &inventory,
+        &rendered.foundation,
+        &rendered.agent,
+        &rendered.agent_namespace,
+    )
+    .map_err(internal)?;
     let hash = content_hash(&json!([bodies(&rendered.foundation), bodies(&rendered.agent)]));
     Ok(DesiredSpoke {
         cluster_name: context.cluster_name.to_owned(),
@@ -121,6 +130,8 @@ pub fn desired_spoke(spoke_object: &Spoke, context: SpokeContext<'_>) -> Result<
         klusterlet: rendered.agent,
         set: format!("Spoke/{}", spoke_object.uid().unwrap_or_default()),
         hash,
+        carrier: klusterlet.carrier.unwrap_or_default(),
+        works,
         agent_namespace: rendered.agent_namespace,
         bundle_version: bundle.to_string(),
         force_internal_endpoint: klusterlet.force_internal_endpoint_lookup == Some(true),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use ocm_api::cluster::v1::ManagedCluster;
 
+use super::carrier::CarrierWork;
 use crate::csr::CsrFacts;
 use crate::endpoint::{EndpointFacts, HubEndpoint};
 
@@ -24,6 +25,8 @@ pub struct ReadyHub {
     /// The bootstrap tokens of Kubernetes that were made for this spoke. Nobody watches them: they
     /// are read when a pass may need them, and empty when it does not.
     pub tokens: Vec<BootstrapToken>,
+    /// The works that carry this spoke's klusterlet.
+    pub carrier: Vec<CarrierWork>,
 }
 
 /// The ServiceAccount that a spoke's agent uses for its first contact.

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use fleetconfig_api::common::KlusterletCarrier;
 use fleetconfig_api::reason::Reason;
 use jiff::Timestamp;
 use serde_json::Value;
 
 use super::bootstrap::{self, BootstrapKind, TOKEN_SECONDS, TokensKnown};
-use super::facts::{ReadyHub, SpokeSeen, SpokeSide};
+use super::carrier::{self, Carrying, Detour};
+use super::facts::{AccessFailure, ReadyHub, SpokeSeen, SpokeSide};
 use super::managed_cluster;
 use super::membership::{Membership, membership};
 use super::verdict::{Outlook, SpokeVerdict, verdict};
@@ -39,6 +41,10 @@ pub struct DesiredSpoke {
     pub set: String,
     /// Hash of everything that is applied on the spoke, for `status.klusterletHash`.
     pub hash: String,
+    /// How changes reach the spoke once it has joined.
+    pub carrier: KlusterletCarrier,
+    /// The works that carry the same objects.
+    pub works: Vec<Manifest>,
     /// Namespace of the agents.
     pub agent_namespace: String,
     /// OCM release of the agents.
@@ -93,13 +99,22 @@ pub struct RefusedCsr {
 }
 
 /// Whether the spoke's own cluster must be looked at. Once the klusterlet is there, every signal of
-/// a join shows on the hub, so it is looked at again only when something must be written.
+/// a join shows on the hub, so it is looked at again only when something must be written there that the
+/// spoke's own agent does not bring.
 pub fn needs_look(desired: &DesiredSpoke, hub: &ReadyHub, progress: &Progress, now: Timestamp) -> bool {
-    if progress.applied_hash.as_deref() != Some(&desired.hash) {
+    let state = membership(hub.managed_cluster.as_ref());
+    let carrying = carrier::carrying(desired, hub, progress);
+    if state.may_join() && !bootstrap::is_known_good(desired.bootstrap, hub, progress, now) {
         return true;
     }
-    membership(hub.managed_cluster.as_ref()).may_join()
-        && !bootstrap::is_known_good(desired.bootstrap, hub, progress, now)
+    if progress.applied_hash.as_deref() == Some(&desired.hash) {
+        return false;
+    }
+    match carrying {
+        Carrying::Off | Carrying::NotBegun => true,
+        _ if !state.has_joined() => true,
+        _ => carrier::detour(desired, &state, &carrying, progress, now).is_some(),
+    }
 }
 
 /// Plans the next steps of a join.
@@ -116,13 +131,16 @@ pub fn plan_join(
     // The agent restarted between approval and certificate and lost its key. An identity admits one
     // request, so it gets a new one.
     let burnt = csrs.burnt && !state.has_joined();
-    let mut synced = progress.applied_hash.as_deref() == Some(&desired.hash);
+    let mut carrying = carrier::carrying(desired, hub, progress);
+    let detour = carrier::detour(desired, &state, &carrying, progress, now);
+    let mut synced =
+        progress.applied_hash.as_deref() == Some(&desired.hash) || carrying == Carrying::Verified;
     let mut failure = None;
     let mut cluster_uid = None;
     match spoke {
         SpokeSide::NotLooked => {}
         SpokeSide::Unreachable(access) => {
-            failure = Some(Refusal { reason: access.reason, message: access.message.clone() });
+            failure = Some(no_way_in(access, detour.as_ref()));
         }
         SpokeSide::Seen(seen) => {
             cluster_uid = Some(seen.cluster_uid.clone());
@@ -137,6 +155,11 @@ pub fn plan_join(
             }
         }
     }
+    if synced && carrying == Carrying::NotBegun {
+        // What has just been applied is handed over at once.
+        carrying = Carrying::Outdated;
+    }
+    steps.extend(carrier::steps(desired, hub, &state, &carrying));
     steps.extend(csrs.approvals);
     // Once the agent has an identity of its own, the way in is closed behind it.
     if burnt || state.is_available() && synced && failure.is_none() {
@@ -146,6 +169,9 @@ pub fn plan_join(
         desired,
         state: &state,
         synced,
+        carrying: &carrying,
+        detour: detour.as_ref(),
+        now,
         failure: failure.as_ref(),
         progress,
         cluster_uid,
@@ -156,10 +182,27 @@ pub fn plan_join(
     } else if failure.is_none() && !state.has_joined() {
         // A join that takes as long as its token lives needs a new one.
         Wake::After(Duration::from_secs(TOKEN_SECONDS.unsigned_abs() - 600))
+    } else if matches!(carrying, Carrying::Failing { since, .. } if !carrier::lost_patience(since, now)) {
+        Wake::After(carrier::PATIENCE)
     } else {
         Wake::OnEvent
     };
     SpokePlan { steps, verdict, wake, refused_csrs: csrs.refused }
+}
+
+/// Why the spoke's cluster could not be looked at, and which other way has failed before.
+fn no_way_in(access: &AccessFailure, detour: Option<&Detour>) -> Refusal {
+    match detour {
+        None => Refusal { reason: access.reason, message: access.message.clone() },
+        Some(detour) => Refusal {
+            reason: detour.reason(),
+            message: format!(
+                "a change of the klusterlet waits: {}, and there is no way by kubeconfig either ({})",
+                detour.message(),
+                access.message
+            ),
+        },
+    }
 }
 
 /// What becomes of the cluster's CSRs.

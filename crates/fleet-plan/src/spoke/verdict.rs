@@ -4,7 +4,9 @@ use fleetconfig_api::condition;
 use fleetconfig_api::phase::SpokePhase;
 use fleetconfig_api::reason::Reason;
 use fleetconfig_api::v1beta1::SpokeStatus;
+use jiff::Timestamp;
 
+use super::carrier::{self, Carrying, Detour};
 use super::membership::Membership;
 use super::plan::{DesiredSpoke, Progress, RefusedCsr};
 use crate::conditions::{Draft, Standing};
@@ -33,6 +35,11 @@ pub(super) struct Outlook<'a> {
     pub(super) state: &'a Membership,
     /// The klusterlet is applied as it is wanted, if this pass succeeds.
     pub(super) synced: bool,
+    /// How far the klusterlet has been handed over to the spoke's own agent.
+    pub(super) carrying: &'a Carrying,
+    /// Why the kubeconfig is used nevertheless.
+    pub(super) detour: Option<&'a Detour>,
+    pub(super) now: Timestamp,
     /// What stands in the way.
     pub(super) failure: Option<&'a Refusal>,
     pub(super) progress: &'a Progress,
@@ -43,7 +50,7 @@ pub(super) struct Outlook<'a> {
 
 /// What to say about a spoke that is joining or has joined.
 pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
-    let Outlook { desired, state, synced, failure, progress, .. } = *outlook;
+    let Outlook { desired, state, synced, failure, .. } = *outlook;
     let joined = match state {
         Membership::Available | Membership::Unavailable { .. } | Membership::Joined => {
             Draft::good(condition::SPOKE_JOINED, Reason::Joined, "Joined")
@@ -72,7 +79,8 @@ pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
         let message = addons_not_enabled(&desired.addons);
         Draft::missing(condition::ADDONS_CONFIGURED, Reason::NotYetSupported, message)
     };
-    let standing = standing(state, synced, failure, &addons, &joined, progress);
+    let pivot = carrier::pivot(outlook.carrying, outlook.detour, outlook.now);
+    let standing = standing(outlook, &addons, &joined, &pivot);
     let phase = match &standing {
         Standing::Ready => SpokePhase::Running,
         Standing::Progressing { .. } => SpokePhase::Joining,
@@ -80,13 +88,7 @@ pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
     };
     let mut conditions = vec![
         joined,
-        Draft {
-            kind: condition::PIVOT_COMPLETE.to_owned(),
-            holds: false,
-            wanted: false,
-            reason: Reason::NotYetSupported,
-            message: "changes of the klusterlet still go through spec.kubeconfig".to_owned(),
-        },
+        pivot,
         klusterlet,
         addons,
         Draft::clear(condition::CLEANUP_FAILED, condition::CLEANUP_FAILED),
@@ -102,20 +104,17 @@ pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
     }
 }
 
-fn standing(
-    state: &Membership,
-    synced: bool,
-    failure: Option<&Refusal>,
-    addons: &Draft,
-    joined: &Draft,
-    progress: &Progress,
-) -> Standing {
+fn standing(outlook: &Outlook<'_>, addons: &Draft, joined: &Draft, pivot: &Draft) -> Standing {
+    let Outlook { state, synced, failure, progress, .. } = *outlook;
     if let Some(failure) = failure {
         return Standing::Failing { reason: failure.reason, message: failure.message.clone() };
     }
     match state {
         Membership::Available if !synced => {
             Standing::Progressing { reason: Reason::Joining, message: "applying the klusterlet".to_owned() }
+        }
+        Membership::Available if pivot.wanted && !pivot.holds => {
+            Standing::Failing { reason: pivot.reason, message: pivot.message.clone() }
         }
         Membership::Available if addons.wanted => {
             Standing::Failing { reason: addons.reason, message: addons.message.clone() }

@@ -20,7 +20,7 @@ pub use hub::{
 pub use lifecycle::DeletionPolicy;
 pub use managed_cluster::{ManagedClusterMetadata, ManagedClusterTaint, TaintEffect};
 pub use sensitive::SensitiveString;
-pub use source::{KlusterletMode, OcmSource, QosClass, ResourceSpec, ResourceValues};
+pub use source::{KlusterletCarrier, KlusterletMode, OcmSource, QosClass, ResourceSpec, ResourceValues};
 
 pub(crate) mod defaults {
     //! Defaults that serde and the schema share.

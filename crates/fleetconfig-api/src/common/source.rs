@@ -67,6 +67,16 @@ pub enum QosClass {
     ResourceRequirement,
 }
 
+/// How changes of the klusterlet reach a spoke that has joined.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum KlusterletCarrier {
+    /// By ManifestWorks, which OCM's own agent on the spoke applies.
+    #[default]
+    ManifestWork,
+    /// By the kubeconfig.
+    Kubeconfig,
+}
+
 /// Where a spoke's agents run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum KlusterletMode {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::common::{ConfigMapRef, KlusterletMode, Kubeconfig, OcmSource, ResourceSpec, defaults};
+use crate::common::{
+    ConfigMapRef, KlusterletCarrier, KlusterletMode, Kubeconfig, OcmSource, ResourceSpec, defaults,
+};
 use crate::values::{AddOnAuthType, KlusterletValues};
 
 /// The klusterlet: OCM's agents on the spoke and their operator.
@@ -25,6 +27,12 @@ pub struct Klusterlet {
     /// they manage the cluster of managedClusterKubeconfig.
     #[serde(default)]
     pub mode: KlusterletMode,
+    /// How changes of the klusterlet reach a spoke that has joined. ManifestWork: by OCM's own agent, so
+    /// that the kubeconfig may be deleted when PivotComplete is True. Kubeconfig: by the kubeconfig. If left
+    /// out, ManifestWork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "KlusterletCarrier")]
+    pub carrier: Option<KlusterletCarrier>,
     /// Whether registration and work run as one agent instead of two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub singleton: Option<bool>,
@@ -67,6 +75,7 @@ impl Default for Klusterlet {
             annotations: BTreeMap::new(),
             feature_gates: defaults::spoke_feature_gates(),
             mode: KlusterletMode::default(),
+            carrier: None,
             singleton: None,
             force_internal_endpoint_lookup: None,
             force_internal_endpoint_lookup_managed: None,

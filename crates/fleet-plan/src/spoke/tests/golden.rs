@@ -28,7 +28,7 @@ fn walk(tokens: bool) -> String {
     show("joined", &mut world);
     world.joined(Some("True"));
     show("available: the way in is closed", &mut world);
-    show("nothing to do", &mut world);
+    show("the agent keeps the klusterlet: nothing to do", &mut world);
     world.reachable = false;
     show("nothing to do, and the spoke does not matter", &mut world);
     world.joined(Some("Unknown"));

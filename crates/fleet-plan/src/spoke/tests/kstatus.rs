@@ -16,6 +16,12 @@ use crate::spoke::membership::{Membership, membership};
 use crate::spoke::removal::{LeavingFacts, LeavingHub, SpokeRemoval, plan_detach, waiting};
 use crate::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
 
+/// The klusterlet is as declared, and the agent has not failed to keep it so.
+fn is_kept(verdict: &SpokeVerdict) -> bool {
+    verdict.applied_hash.is_some()
+        && verdict.conditions.iter().any(|draft| draft.kind == "PivotComplete" && draft.holds == draft.wanted)
+}
+
 fn agrees(
     verdict: &SpokeVerdict,
     look: Look,
@@ -52,7 +58,7 @@ proptest! {
         let meant = match stage {
             _ if looked && !reachable => Kstatus::InProgress,
             Membership::Denied => Kstatus::Failed,
-            Membership::Available if !addons => Kstatus::Current,
+            Membership::Available if !addons && is_kept(&plan.verdict) => Kstatus::Current,
             _ => Kstatus::InProgress,
         };
         agrees(&plan.verdict, look, &before, meant)?;

@@ -2,6 +2,7 @@
 //! that hold no more than facts.
 
 mod bootstrap;
+mod carrier;
 mod detach;
 mod golden;
 mod kstatus;
@@ -12,22 +13,24 @@ mod render;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
-use fleetconfig_api::v1beta1::{Hub, Spoke};
+use fleetconfig_api::v1beta1::{Hub, Klusterlet, Spoke};
 use jiff::{SignedDuration, Timestamp};
 use ocm_api::cluster::v1::ManagedCluster;
 use serde_json::{Value, json};
 
 use super::bootstrap::{TokensKnown, needs_tokens};
+use super::carrier::{CarrierWork, Report};
 use super::desire::{SpokeContext, desired_spoke};
 use super::facts::{
     AccessFailure, BootstrapAccount, BootstrapSeen, BootstrapToken, CredentialSeen, KlusterletSeen, ReadyHub,
     SpokeSeen, SpokeSide,
 };
+use super::membership::{Membership, membership};
 use super::plan::{DesiredSpoke, Progress, SpokePlan, needs_look, plan_join};
 use crate::csr::CsrFacts;
 use crate::endpoint::HubEndpoint;
 use crate::hub::facts::ValuesText;
-use crate::manifests::{BOOTSTRAP_GROUP, BOOTSTRAP_NAMESPACE};
+use crate::manifests::{BOOTSTRAP_GROUP, BOOTSTRAP_NAMESPACE, content_of};
 use crate::object::Manifest;
 use crate::plan::{BootstrapIssuer, Presence, Step, Target};
 
@@ -47,6 +50,8 @@ struct World {
     now: Timestamp,
     /// Labels and annotations that our field manager owns.
     owned: BTreeSet<(&'static str, String)>,
+    /// Since when the agent fails to apply works.
+    fails: Option<Timestamp>,
     serial: u32,
 }
 
@@ -89,6 +94,7 @@ fn world(use_bootstrap_token: bool) -> World {
         progress: Progress::default(),
         now: "2026-01-02T03:04:05Z".parse().expect("a time"),
         owned: BTreeSet::new(),
+        fails: None,
         serial: 0,
     }
 }
@@ -113,6 +119,7 @@ impl World {
         let tokens = manager.and_then(|manager| manager.use_bootstrap_token) == Some(true);
         match (&self.spoke.spec.managed_cluster, &PLAIN[usize::from(tokens)]) {
             (Some(_), _) => self.render(),
+            _ if self.spoke.spec.klusterlet != Klusterlet::default() => self.render(),
             (None, known) => known.get_or_init(|| self.render()).clone(),
         }
     }
@@ -175,20 +182,48 @@ impl World {
         }
         let ready = plan.verdict.conditions.iter().find(|draft| draft.kind == "Ready");
         self.progress.was_available = ready.is_some_and(|draft| draft.holds);
+        self.agent();
         plan
     }
 
     /// Passes until nothing is left to do; the steps of all of them.
     fn settle(&mut self) -> Vec<Step> {
         let mut all = Vec::new();
-        for _ in 0..6 {
-            let before = all.len();
-            all.extend(self.pass().steps.into_iter().filter(is_write));
-            if all.len() == before {
+        let mut quiet = 0;
+        for _ in 0..8 {
+            let writes: Vec<Step> = self.pass().steps.into_iter().filter(is_write).collect();
+            // A pass that writes nothing may still learn something for the next one.
+            quiet = if writes.is_empty() { quiet + 1 } else { 0 };
+            all.extend(writes);
+            if quiet == 2 {
                 return all;
             }
         }
         panic!("there is always more to do: {:?}", self.plan().steps);
+    }
+
+    /// The agent of a working member applies the works, or fails to.
+    fn agent(&mut self) {
+        if membership(self.ready.managed_cluster.as_ref()) != Membership::Available {
+            return;
+        }
+        for work in &mut self.ready.carrier {
+            work.report = match self.fails {
+                None => Report::Kept,
+                Some(since) => Report::Failing { since, message: "forbidden".to_owned() },
+            };
+        }
+    }
+
+    /// The works are there as they are wanted, and the agent says this of them.
+    fn works(&mut self, report: &Report) {
+        let work = |manifest: &Manifest| CarrierWork {
+            name: manifest.key.name.clone(),
+            content: content_of(manifest).expect("a work"),
+            deleting: false,
+            report: report.clone(),
+        };
+        self.ready.carrier = self.desired().works.iter().map(work).collect();
     }
 
     fn next(&mut self, what: &str) -> String {
@@ -200,6 +235,13 @@ impl World {
         match step {
             Step::ApplyShared { target: Target::Hub, manifest } => self.apply(manifest),
             Step::Patch { target: Target::Hub, operations, .. } => self.patch(operations),
+            Step::Ensure { target: Target::Hub, set, .. } if set.ends_with("/carrier") => {
+                assert!(self.ready.managed_cluster.is_some(), "the namespace of a cluster comes with it");
+                self.works(&Report::Nothing);
+            }
+            Step::DeleteOwned { target: Target::Hub, key, .. } => {
+                self.ready.carrier.retain(|work| work.name != key.name);
+            }
             Step::Ensure { target: Target::Hub, .. } => {
                 let uid = self.next("account");
                 self.ready.account.get_or_insert(BootstrapAccount { uid });

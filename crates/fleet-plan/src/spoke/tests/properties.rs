@@ -1,5 +1,6 @@
 //! What holds in every state, also in those that no walk leads to.
 
+use fleetconfig_api::common::KlusterletCarrier;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -22,6 +23,9 @@ pub(super) struct State {
     klusterlet: bool,
     /// 0 nothing applied, 1 what is wanted, 2 something else.
     hash: u8,
+    /// The works: 0 none, 1 of something else, 2 not spoken of, 3 failing, 4 failing for long, 5 kept.
+    works: u8,
+    by_kubeconfig: bool,
     remembers: bool,
     was_available: bool,
     /// How many requests the identity has made, and whether the first was approved.
@@ -34,8 +38,9 @@ pub(super) fn states() -> impl Strategy<Value = State> {
     let hub =
         (any::<bool>(), 0_u8..8, any::<bool>(), prop::collection::vec(prop::option::of(minutes()), 0..3));
     let spoke = (0_u8..4, minutes(), 0_u8..5, any::<bool>());
+    let carrier = (0_u8..6, proptest::bool::weighted(0.2));
     let rest = (0_u8..3, any::<bool>(), any::<bool>(), 0_u8..3, any::<bool>());
-    (hub, spoke, rest).prop_map(|(hub, spoke, rest)| {
+    (hub, spoke, rest, carrier).prop_map(|(hub, spoke, rest, (works, by_kubeconfig))| {
         let (tokens, stage, account, live_tokens) = hub;
         let (bootstrap, bootstrap_minutes, credential, klusterlet) = spoke;
         let (hash, remembers, was_available, requests, approved) = rest;
@@ -49,6 +54,8 @@ pub(super) fn states() -> impl Strategy<Value = State> {
             credential,
             klusterlet,
             hash,
+            works,
+            by_kubeconfig,
             remembers,
             was_available,
             requests,
@@ -59,6 +66,9 @@ pub(super) fn states() -> impl Strategy<Value = State> {
 
 pub(super) fn build(state: &State) -> World {
     let mut world = world(state.tokens);
+    if state.by_kubeconfig {
+        world.spoke.spec.klusterlet.carrier = Some(KlusterletCarrier::Kubeconfig);
+    }
     if state.stage > 0 {
         let manifest = world.desired().managed_cluster;
         world.apply(&manifest);
@@ -104,6 +114,26 @@ pub(super) fn build(state: &State) -> World {
             }
         }
     }
+    let failing = |seconds| Report::Failing {
+        since: world.now - SignedDuration::from_secs(seconds),
+        message: "forbidden".to_owned(),
+    };
+    let report = match state.works {
+        3 => failing(5),
+        4 => failing(500),
+        5 => Report::Kept,
+        _ => Report::Nothing,
+    };
+    if let Report::Failing { since, .. } = &report {
+        world.fails = Some(*since);
+    }
+    // Works come after a cluster.
+    if state.works > 0 && state.stage > 0 {
+        world.works(&report);
+        for work in world.ready.carrier.iter_mut().filter(|_| state.works == 1) {
+            work.content = "older".to_owned();
+        }
+    }
     world.progress.applied_hash = match state.hash {
         0 => None,
         1 => Some(world.desired().hash),
@@ -133,7 +163,12 @@ fn is_own(world: &World, step: &Step) -> bool {
             let guarded = operations.first().is_some_and(|operation| operation["op"] == "test");
             key.resource.kind == "ManagedCluster" && key.name == CLUSTER && guarded
         }
-        Step::Ensure { target: Target::Hub, manifests, .. } => *manifests == [desired.account],
+        Step::Ensure { target: Target::Hub, manifests, .. } => {
+            *manifests == [desired.account] || *manifests == desired.works
+        }
+        Step::DeleteOwned { target: Target::Hub, key, labels } => {
+            desired.works.iter().any(|work| work.key == *key) && *labels == desired.labels
+        }
         Step::Ensure { target: Target::Spoke, manifests, .. } => {
             *manifests == desired.foundation || *manifests == desired.klusterlet
         }
@@ -209,6 +244,35 @@ proptest! {
         }
     }
 
+    /// A change reaches a working member without its kubeconfig, if something of ours was there before
+    /// and its agent can apply works.
+    #[test]
+    fn a_working_member_needs_no_kubeconfig(state in states()) {
+        let mut world = build(&state);
+        world.reachable = false;
+        let known = world.progress.applied_hash.is_some() || !world.ready.carrier.is_empty();
+        if state.stage == 4 && known && world.fails.is_none() && !state.by_kubeconfig {
+            for _ in 0..3 {
+                world.pass();
+            }
+            let plan = world.plan();
+            let ready = plan.verdict.conditions.iter().find(|draft| draft.kind == "Ready");
+            prop_assert!(ready.is_some_and(|ready| ready.holds), "{:?}", plan.verdict.conditions);
+            prop_assert_eq!(plan.verdict.applied_hash, Some(world.desired().hash));
+        }
+    }
+
+    /// Nobody but the works writes on a spoke that they keep.
+    #[test]
+    fn works_are_the_only_writer_of_what_they_keep(state in states()) {
+        let mut world = build(&state);
+        if state.stage == 4 && state.works == 5 && !state.by_kubeconfig {
+            let steps = world.settle();
+            let on_spoke = |step: &Step| matches!(step, Step::Ensure { target: Target::Spoke, .. });
+            prop_assert!(!steps.iter().any(on_spoke), "{steps:?}");
+        }
+    }
+
     /// Whatever identities there were, a hub that uses tokens has none of a member that says Ready.
     #[test]
     fn a_member_that_says_ready_has_no_way_in(state in states()) {
@@ -217,8 +281,13 @@ proptest! {
         world.progress.was_available = false;
         if state.stage == 4 && state.tokens {
             world.settle();
-            prop_assert_eq!(&world.ready.account, &None);
-            prop_assert!(world.ready.tokens.is_empty());
+            // One that was Ready at the end of a pass; an agent that cannot apply works keeps it from that.
+            if world.progress.was_available {
+                prop_assert_eq!(&world.ready.account, &None);
+                prop_assert!(world.ready.tokens.is_empty());
+            } else {
+                prop_assert!(world.fails.is_some());
+            }
         }
     }
 }
