@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scenarios::{
-    any_order, bad_input, bootstrap_token, chart, detach, embed, from_upstream, idle, install, killed,
+    any_order, bad_input, bootstrap_token, carried, chart, detach, embed, from_upstream, idle, install, killed,
     kustomize, leak, remote_hub, replicas, walks,
 };
 
@@ -73,6 +73,10 @@ scenarios! {
         bad_input::all();
     "join-killed", Gate, "an operator killed at random moments converges to one identity per cluster",
         killed::at_random_moments(20);
+    "upgrade-carried", Gate, "changes reach spokes by their own agents: no kubeconfig, no request of the operator to the spoke",
+        carried::without_kubeconfig();
+    "upgrade-drift", Full, "what was deleted or edited by hand on a spoke is put back by its own agent",
+        carried::drift();
     "detach-fleet", Gate, "deleting a FleetConfig detaches its spokes, removes its hub, and leaves what it says",
         detach::fleet();
     "detach-one-of-many", Gate, "a spoke taken out of the list leaves its cluster clean and the fleet Running; two Spokes never share a cluster",

@@ -3,6 +3,7 @@
 pub(crate) mod any_order;
 pub(crate) mod bad_input;
 pub(crate) mod bootstrap_token;
+pub(crate) mod carried;
 pub(crate) mod chart;
 pub(crate) mod detach;
 pub(crate) mod embed;

@@ -38,7 +38,11 @@
 {{- $notes = append $notes (printf "kubernetesProvider %s changes nothing: there is one image. A kubeconfig with `exec` is refused; put a token or certificates into the Secret. Set fleetConfig.hub.apiServer on EKS and GKE." $provider) }}
 {{- end }}
 {{- if hasKey .Values "addonMode" }}
-{{- $notes = append $notes "addonMode changes nothing: no agent of this operator runs on a spoke. Remove it." }}
+{{- if .Values.addonMode }}
+{{- $notes = append $notes "addonMode: true changes nothing: OCM's own agent keeps a klusterlet, and no agent of this operator runs on a spoke. Remove it." }}
+{{- else }}
+{{- $notes = append $notes "addonMode: false keeps klusterlets by their kubeconfigs. Without it OCM's own agent keeps them, and kubeconfigs may be deleted after the join; fleetConfig.spokes[].klusterlet.carrier says it for each spoke." }}
+{{- end }}
 {{- end }}
 {{- if hasKey .Values "enableLegacyControllers" }}
 {{- $notes = append $notes "enableLegacyControllers changes nothing: FleetConfigs are always served. Remove it." }}

@@ -155,6 +155,7 @@
 {{- with $klusterlet.resources }}{{ $_ := set $klusterlet "resources" (include "fleetconfig.containerResources" . | fromJson) }}{{ end }}
 {{- with default $fleet.spokeFeatureGates $klusterlet.featureGates }}{{ $_ := set $klusterlet "featureGates" (include "fleetconfig.gates" .) }}{{ end }}
 {{- with mustMergeOverwrite (dict) ($fleet.spokeAnnotations | default dict) ($in.annotations | default dict) }}{{ $_ := set $klusterlet "annotations" . }}{{ end }}
+{{- if and (eq (toString (get $root.Values "addonMode")) "false") (not $klusterlet.carrier) }}{{ $_ := set $klusterlet "carrier" "Kubeconfig" }}{{ end }}
 {{- $managed := $in.managedClusterKubeconfig | default dict }}
 {{- if or $managed.inCluster (($managed.secretReference | default dict).name) }}
 {{- $_ := set $klusterlet "managedClusterKubeconfig" (include "fleetconfig.kubeconfig" (dict "root" $root "mode" .mode "field" (printf "%s, klusterlet.managedClusterKubeconfig" $field) "from" $managed) | fromJson) }}
