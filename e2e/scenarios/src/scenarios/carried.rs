@@ -139,7 +139,7 @@ pub(crate) async fn handed_over(world: &World, spokes: &[&str]) -> Result<()> {
         let held = world.until_spoke(spoke, kind, ConditionStatus::True, reason, HANDED_OVER).await?;
         let status = held.status.unwrap_or_default();
         let generation = held.metadata.generation.unwrap_or_default();
-        ensure!(status.observed_generation == generation, "{spoke} says it of an older generation");
+        ensure!(status.observed_generation == Some(generation), "{spoke} says it of an older generation");
     }
     Ok(())
 }
