@@ -173,7 +173,7 @@ pub(super) const RIGHTS: &[Right] = &[
         purpose: Used,
         group: "work.open-cluster-management.io",
         resources: &["manifestworks"],
-        names: &[],
+        names: &["fleetconfig-klusterlet", "fleetconfig-klusterlet-crd"],
         verbs: &["create", "patch"],
     },
     Right {
