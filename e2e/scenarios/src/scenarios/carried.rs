@@ -95,12 +95,15 @@ pub(crate) async fn without_kubeconfig() -> Result<()> {
     .await
 }
 
-/// What somebody takes away or edits on a spoke is put back, without a kubeconfig.
+/// What somebody takes away or edits on a spoke is put back, without a kubeconfig. The spoke has the one
+/// agent of mode Singleton, which applies works with another account than the two agents.
 pub(crate) async fn drift() -> Result<()> {
     prove(World::new(&["spoke1"]).await?, async |world| {
         world.offer_spoke("spoke", "spoke1").await?;
         world.start_operator().await?;
-        world.apply(&fixtures::fleet(vec![fixtures::remote("spoke")])).await?;
+        let mut entry = fixtures::remote("spoke");
+        entry.klusterlet.singleton = Some(true);
+        world.apply(&fixtures::fleet(vec![entry])).await?;
         world.until_running(FLEET, RUNNING).await?;
         handed_over(world, &["spoke"]).await?;
         let secrets: Api<Secret> = Api::namespaced(world.admin()?, SECRETS);
@@ -112,7 +115,7 @@ pub(crate) async fn drift() -> Result<()> {
         let klusterlets: Api<Klusterlet> = Api::all(spoke.clone());
         deployments.delete(OPERATOR, &DeleteParams::default()).await?;
         roles.delete(OPERATOR, &DeleteParams::default()).await?;
-        let edit = json!({ "spec": { "clusterName": "spoke", "deployOption": { "mode": "Singleton" } } });
+        let edit = json!({ "spec": { "clusterName": "spoke", "deployOption": { "mode": "Default" } } });
         let by_hand = PatchParams { field_manager: Some("somebody".to_owned()), ..PatchParams::default() };
         klusterlets.patch("klusterlet", &by_hand, &Patch::Merge(&edit)).await?;
         let began = Instant::now();
@@ -122,7 +125,7 @@ pub(crate) async fn drift() -> Result<()> {
             let klusterlet = serde_json::to_value(klusterlets.get("klusterlet").await?)?;
             let mode = klusterlet.pointer("/spec/deployOption/mode").cloned().unwrap_or_default();
             let seen = format!("operator {operator}, role {role}, mode {mode}");
-            Ok(Found::when(operator && role && mode != "Singleton", (), seen))
+            Ok(Found::when(operator && role && mode == "Singleton", (), seen))
         })
         .await?;
         println!("  put back after {:.0} s", began.elapsed().as_secs_f64());

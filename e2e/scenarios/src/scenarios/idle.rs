@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use jiff::Timestamp;
 
+use super::carried::handed_over;
 use super::prove;
 use crate::fixtures::{FLEET, TWO_CLUSTERS, example};
 use crate::world::{RUNNING, World};
@@ -16,7 +17,8 @@ pub(crate) async fn nothing_written_for(quiet: Duration) -> Result<()> {
         world.start_operator().await?;
         world.apply(&example(TWO_CLUSTERS)?).await?;
         world.until_running(FLEET, RUNNING).await?;
-        // The pass that reported Running may still revoke the last bootstrap account.
+        // The spokes' own agents take their klusterlets over after that, and the last pass tells so.
+        handed_over(world, &["hub-as-spoke", "spoke"]).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
         let since = Timestamp::now();
         tokio::time::sleep(quiet).await;
