@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use self::webhook::WebhookOptions;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{LogFilter, LogFormat};
 
 /// The fleetconfig operator: makes Open Cluster Management fleets from FleetConfig, Hub and Spoke.
 #[derive(Debug, Clone, Parser)]
@@ -71,7 +71,7 @@ pub struct LogOptions {
 
     /// Level of log lines (error, warn, info, debug, trace), or filter directives.
     #[arg(long, env = "FLEETCONFIG_LOG", default_value = "info", value_name = "FILTER")]
-    pub log: String,
+    pub log: LogFilter,
 }
 
 /// How the operator runs.
@@ -245,7 +245,7 @@ mod tests {
             Cli::parse_from(["x", "install-crds", "--timeout", "7", "--kubeconfig", "k", "--log", "debug"]);
         let Some(Command::InstallCrds(options)) = &cli.command else { panic!("{cli:?}") };
         assert_eq!((options.timeout, options.connection.kubeconfig.as_deref()), (7, Some("k".as_ref())));
-        assert_eq!(cli.logs().log, "debug");
+        assert_eq!(cli.logs().log.to_string(), "debug");
         let cli = Cli::parse_from(["x", "check-uninstall", "--namespaces", "a,b"]);
         assert!(
             matches!(cli.command, Some(Command::CheckUninstall(options)) if options.namespaces == ["a", "b"])
@@ -256,5 +256,11 @@ mod tests {
         assert!(matches!(cli.command, Some(Command::ApplyObjects(options)) if options.force));
         assert!(Cli::try_parse_from(["x", "--namespaces", "a", "install-crds"]).is_err());
         assert!(Cli::try_parse_from(["x", "install-crds", "--concurrency", "3"]).is_err());
+    }
+
+    #[test]
+    fn a_filter_that_makes_no_sense_is_refused_with_the_part_that_does_not() {
+        let error = Cli::try_parse_from(["fleetconfig-controller", "--log", "info,kube=louder"]).unwrap_err();
+        assert!(error.to_string().contains("`kube=louder` is no directive"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! Kubernetes events about transitions: what `kubectl describe` tells.
 //!
-//! Events are published by one task of their own. A pass hands one over and
+//! Events are published by tasks of their own. A pass hands one over and
 //! goes on; an API server that is slow with events delays nobody, and an event
 //! that cannot be published is counted and logged, never an error of a pass.
 
@@ -13,6 +13,7 @@ use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::metrics::Metrics;
@@ -57,25 +58,52 @@ pub struct Events {
     metrics: Metrics,
 }
 
+/// Starts the tasks that publish, one for each cluster, so that a cluster that is slow with events holds
+/// up its own alone; clones start tasks of the same group.
+#[derive(Clone)]
+pub struct Publishers {
+    reporter: Reporter,
+    metrics: Metrics,
+    stop: CancellationToken,
+    running: TaskTracker,
+}
+
 /// Publishes what was handed in.
-pub struct Publisher {
+struct Publisher {
     receiver: mpsc::Receiver<Transition>,
-    /// One for the whole process: it folds repetitions into series.
+    /// It folds repetitions into series.
     recorder: Recorder,
     metrics: Metrics,
 }
 
-impl Events {
-    /// The two ends. `identity` tells replicas apart in the events.
+impl Publishers {
+    /// `identity` tells replicas apart in the events. After `stop` nothing more is taken.
     #[must_use]
-    pub fn new(client: Client, identity: String, metrics: Metrics) -> (Self, Publisher) {
-        let (sender, receiver) = mpsc::channel(BACKLOG);
+    pub fn new(identity: String, metrics: Metrics, stop: CancellationToken) -> Self {
         let reporter = Reporter { controller: crate::CONTROLLER_NAME.to_owned(), instance: Some(identity) };
-        let publisher =
-            Publisher { receiver, recorder: Recorder::new(client, reporter), metrics: metrics.clone() };
-        (Self { sender, metrics }, publisher)
+        Self { reporter, metrics, stop, running: TaskTracker::new() }
     }
 
+    /// To a cluster. Events lie in the namespace of their object; those of objects without one in
+    /// `default`.
+    #[must_use]
+    pub fn to(&self, client: Client) -> Events {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        let metrics = self.metrics.clone();
+        let recorder = Recorder::new(client, self.reporter.clone());
+        let publisher = Publisher { receiver, recorder, metrics: metrics.clone() };
+        self.running.spawn(publisher.run(self.stop.clone()));
+        Events { sender, metrics }
+    }
+
+    /// Resolves when all tasks have ended, which they do after `stop`, each within a timeout.
+    pub async fn ended(&self) {
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+impl Events {
     /// Hands in a transition. Never waits and never fails.
     pub fn publish(&self, transition: Transition) {
         if let Err(error) = self.sender.try_send(transition) {
@@ -88,7 +116,7 @@ impl Events {
 impl Publisher {
     /// Publishes until `stop` or until nobody can hand in any more, then what
     /// is still waiting, for at most one timeout.
-    pub async fn run(mut self, stop: CancellationToken) {
+    async fn run(mut self, stop: CancellationToken) {
         loop {
             tokio::select! {
                 transition = self.receiver.recv() => match transition {

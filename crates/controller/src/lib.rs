@@ -22,7 +22,7 @@
 //! - [`leader_election`]: passes run on one replica only. Caches are warm on all.
 //! - [`webhook`]: admission, on every replica; the transport is crate `webhook-server`.
 //! - [`commands`]: what the binary does besides running the operator.
-//! - [`health`], [`metrics`], [`events`], [`http`]: what the process tells about itself.
+//! - [`health`], [`metrics`], [`fleet_metrics`], [`expiry`], [`events`], [`http`]: what the process tells about itself.
 //! - [`operator`]: puts these together. The binary adds the command line, logs, signals, the TLS
 //!   provider and the connection.
 //!
@@ -37,6 +37,7 @@ pub mod clock;
 pub mod commands;
 pub mod connection;
 pub mod events;
+pub mod expiry;
 #[cfg(test)]
 mod fake_api;
 pub mod fleet_metrics;

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::cache::{Cache, Watched};
-use crate::events::Events;
+use crate::events::{Events, Publishers};
+use crate::expiry::Expiries;
 use crate::fleet_metrics::FleetMetrics;
 use crate::health::Health;
 use crate::http;
@@ -76,10 +77,14 @@ pub struct Runtime {
     pub hub_watches: HubWatches,
     /// The spokes that are watched while they leave.
     pub leaving: LeavingWatches,
-    /// To tell of transitions.
+    /// To tell of transitions on the operator's own cluster.
     pub events: Events,
+    /// To tell of transitions on others.
+    pub publishers: Publishers,
     /// To count.
     pub metrics: Metrics,
+    /// To note when credentials end.
+    pub expiries: Expiries,
     /// Until when clusters may be called.
     pub tenure: Tenure,
 }
@@ -168,8 +173,9 @@ where
         let wakes = Arc::clone(&own.wakes);
         Arc::new(move |signal: &_, holders: &[ObjectRef<Hub>]| wakes.hub_cluster_changed(signal, holders))
     };
-    let (events, publisher) = Events::new(client.clone(), identity.clone(), metrics.clone());
-    let publisher = tokio::spawn(publisher.run(helpers.clone()));
+    let publishers = Publishers::new(identity.clone(), metrics.clone(), helpers.clone());
+    let expiries = Expiries::default();
+    metrics.collect(expiries.clone());
     let tenure = if election.is_some() { Tenure::not_begun() } else { Tenure::unlimited() };
     let reconcilers = reconcilers(&Runtime {
         client: client.clone(),
@@ -177,8 +183,10 @@ where
         queues: queues.clone(),
         leaving: LeavingWatches::new(queues.spokes.clone(), tasks.clone()),
         hub_watches: HubWatches::new(on_signal, tasks.clone(), health.clone(), metrics.clone()),
-        events,
+        events: publishers.to(client.clone()),
+        publishers: publishers.clone(),
         metrics: metrics.clone(),
+        expiries,
         tenure: tenure.clone(),
     });
 
@@ -220,8 +228,7 @@ where
         webhook.drained().await;
     }
     helpers.cancel();
-    // The publisher bounds its own end; all it could do is panic, and nothing is left to protect.
-    let _ = publisher.await;
+    publishers.ended().await;
     ended
 }
 

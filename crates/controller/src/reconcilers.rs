@@ -3,6 +3,7 @@
 
 mod access;
 mod admission;
+mod cluster_events;
 mod echo;
 mod fleet;
 mod handed_on;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cluster_access::{AccessOptions, Cluster, ObjectKey};
 use fleet_plan::endpoint::EndpointFacts;
+use fleet_plan::spoke::stage::Stage;
 use fleetconfig_api::v1beta1::Hub;
 use hub_bootstrapper::HubBootstrapper;
 use jiff::Timestamp;
@@ -27,6 +29,7 @@ pub use self::hub::HubReconciler;
 pub use self::spoke::SpokeReconciler;
 
 use self::echo::Echo;
+use crate::events::Events;
 use crate::metrics::ClusterRole;
 use crate::operator::{Reconcilers, Runtime};
 
@@ -43,6 +46,8 @@ pub struct Shared {
     /// UIDs of the objects whose finalizers have been taken off, by kind, namespace and name. The cache
     /// may show them for a moment longer.
     finished: Mutex<HashMap<ObjectKey, String>>,
+    /// What was told last of the ManagedCluster of each Spoke, by the Spoke's UID.
+    stages: Mutex<HashMap<String, Stage>>,
     /// The refused certificate requests of each Spoke that were told of, by UID.
     refused: Mutex<HashMap<String, BTreeSet<String>>>,
     /// Generations of the objects whose unreadable form has been reported, by UID.
@@ -59,6 +64,8 @@ struct OpenHub {
     since: Timestamp,
     engine: HubBootstrapper,
     joiner: SpokeJoiner,
+    /// To tell of transitions on the hub's cluster.
+    events: Events,
     /// How the hub said last that it can be reached; `None` until it was asked.
     endpoint: Mutex<Option<EndpointFacts>>,
 }
@@ -104,6 +111,7 @@ pub fn reconcilers(
         echo: Echo::default(),
         claims: Claims::default(),
         finished: Mutex::default(),
+        stages: Mutex::default(),
         refused: Mutex::default(),
         invalid: Mutex::default(),
     });

@@ -1,12 +1,15 @@
 //! Logs of the process.
 
+mod filter;
+
 use std::panic::PanicHookInfo;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 use tracing_subscriber::util::SubscriberInitExt;
+
+pub use self::filter::{LogFilter, LogFilterError};
 
 /// What log lines look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -17,16 +20,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Sends log lines to standard error. `filter` is a level (`info`) or directives of
-/// tracing-subscriber (`info,fleetconfig_controller::streams=debug`).
+/// Sends the log lines that the filter lets through to standard error.
 ///
 /// # Errors
-/// When the filter makes no sense, or when logs have been set up already.
-pub fn init(format: LogFormat, filter: &str) -> anyhow::Result<()> {
-    let filter =
-        EnvFilter::try_new(filter).with_context(|| format!("cannot read the log filter {filter:?}"))?;
+/// When logs have been set up already.
+pub fn init(format: LogFormat, filter: &LogFilter) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter.to_env_filter())
         .with_span_events(FmtSpan::NONE)
         .with_writer(std::io::stderr);
     let result = match format {

@@ -8,6 +8,7 @@ pub mod compose;
 pub mod conditions;
 pub mod csr;
 pub mod endpoint;
+pub mod expiry;
 pub mod feature_gates;
 pub mod hub;
 #[cfg(test)]

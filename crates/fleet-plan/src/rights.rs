@@ -30,17 +30,20 @@ pub enum Scope {
     Release,
     /// In `kube-system`.
     KubeSystem,
+    /// In `default`, where Kubernetes keeps the events of objects without a namespace.
+    Default,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Cluster,
         Self::Watched,
         Self::Kubeconfigs,
         Self::WatchedSecrets,
         Self::Release,
         Self::KubeSystem,
+        Self::Default,
     ];
 
     /// The name of its file in `deploy/rbac`.
@@ -52,6 +55,7 @@ impl Scope {
             Self::WatchedSecrets => "watched-secrets.yaml",
             Self::Release => "release.yaml",
             Self::KubeSystem => "kube-system.yaml",
+            Self::Default => "default.yaml",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod managed_cluster;
 pub mod membership;
 pub mod plan;
 pub mod removal;
+pub mod stage;
 pub mod verdict;
 
 #[cfg(test)]

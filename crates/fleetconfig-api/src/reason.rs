@@ -51,6 +51,18 @@ catalogue! {
         cause: "The hub has accepted the cluster, and the cluster's agent has joined and reports to the hub.",
         remedy: "Nothing to do.",
     }
+    ManagedClusterAccepted {
+        cause: "The hub lets the cluster in; its agent may ask for a certificate and join.",
+        remedy: "Nothing to do.",
+    }
+    ManagedClusterAvailable {
+        cause: "The cluster has joined, and its agent reports to the hub that it is well.",
+        remedy: "Nothing to do.",
+    }
+    CsrApproved {
+        cause: "A certificate request of this cluster met every rule and was approved.",
+        remedy: "Nothing to do.",
+    }
     Paused {
         cause: "spec.paused is true, here or on the FleetConfig that owns this object, so nothing is changed on any cluster. A deletion goes on nevertheless.",
         remedy: "Set spec.paused to false to go on.",

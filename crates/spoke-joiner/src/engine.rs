@@ -117,6 +117,10 @@ pub struct SpokeOutcome {
     pub approved_csrs: Vec<String>,
     /// CSRs that were not approved.
     pub refused_csrs: Vec<RefusedCsr>,
+    /// Until when the bootstrap credential is good that the spoke has been given, as far as it is known.
+    pub bootstrap_until: Option<Timestamp>,
+    /// When the hub certificate of the spoke's agent ends, if this pass has looked at the spoke.
+    pub agent_until: Option<Timestamp>,
 }
 
 /// How the detachment of a spoke stands after a pass.
@@ -224,7 +228,12 @@ impl SpokeJoiner {
             cluster_uid: verdict.cluster_uid.clone(),
             applied_hash: verdict.applied_hash.clone().or(progress.applied_hash),
         };
+        let bootstrap_until = learnt.way_in.good_until;
         self.memory().insert(pass.spoke.uid().unwrap_or_default(), learnt);
+        let agent_until = match &side {
+            SpokeSide::Seen(seen) => agent_until(seen, pass.cluster_name),
+            SpokeSide::NotLooked | SpokeSide::Unreachable(_) => None,
+        };
         let approved = plan.steps.iter().take(done.steps).filter_map(|step| match step {
             Step::ApproveCsr { name, .. } => Some(name.clone()),
             _ => None,
@@ -234,6 +243,8 @@ impl SpokeJoiner {
             wake: plan.wake,
             approved_csrs: approved.collect(),
             refused_csrs: plan.refused_csrs,
+            bootstrap_until,
+            agent_until,
         })
     }
 
@@ -364,7 +375,15 @@ fn refusal_outcome(refusal: &Refusal, pass: &SpokePass<'_>) -> SpokeOutcome {
         wake: Wake::OnEvent,
         approved_csrs: Vec::new(),
         refused_csrs: Vec::new(),
+        bootstrap_until: None,
+        agent_until: None,
     }
+}
+
+/// When the credential ends that the agent uses as this cluster.
+fn agent_until(seen: &SpokeSeen, cluster_name: &str) -> Option<Timestamp> {
+    let credential = seen.credential.as_ref()?;
+    credential.not_after.filter(|_| credential.cluster_name.as_deref() == Some(cluster_name))
 }
 
 #[cfg(test)]

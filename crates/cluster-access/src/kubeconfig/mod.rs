@@ -13,8 +13,10 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use fleet_plan::expiry;
 use http::Uri;
 use http::header::{HeaderValue, USER_AGENT};
+use jiff::Timestamp;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
 use rustls::pki_types::pem::PemObject;
@@ -55,6 +57,8 @@ struct Credentials {
     token: Option<SecretString>,
     /// Certificate chain and key, base64 of PEM as in the document.
     certificate: Option<(String, SecretString)>,
+    /// When the first of them ends, as far as they tell.
+    end: Option<Timestamp>,
 }
 
 impl fmt::Debug for CheckedKubeconfig {
@@ -117,6 +121,11 @@ impl CheckedKubeconfig {
     /// Name that the server's certificate must be for, when it is not the host of the URL.
     pub fn tls_server_name(&self) -> Option<&str> {
         self.tls_server_name.as_deref()
+    }
+
+    /// When the first of the credentials ends; `None` when none of them tells.
+    pub fn credentials_end(&self) -> Option<Timestamp> {
+        self.credentials.end
     }
 
     /// Namespace of the context.
@@ -239,6 +248,10 @@ fn credentials(user: &Fields) -> Result<Credentials, KubeconfigError> {
         Some(token) => Some(SecretString::from(token)),
     };
     let chain = certificates(user, CERTIFICATE)?;
+    let ends = [
+        token.as_ref().and_then(|token| expiry::token_end(token.expose_secret())),
+        chain.as_ref().and_then(|(pem, _)| expiry::certificate_end(pem.as_bytes())),
+    ];
     let key = decoded_text(user, KEY)?.map(SecretString::from);
     let certificate = match (chain, key) {
         (None, None) => None,
@@ -273,7 +286,7 @@ fn credentials(user: &Fields) -> Result<Credentials, KubeconfigError> {
             remedy: "the user needs a token, or client-certificate-data with client-key-data",
         });
     }
-    Ok(Credentials { token, certificate })
+    Ok(Credentials { token, certificate, end: ends.into_iter().flatten().min() })
 }
 
 /// The text of a base64 field, without the line breaks that some tools put in.

@@ -70,6 +70,29 @@ fn yaml_as_kubectl_writes_it_is_read() {
 }
 
 #[test]
+fn the_credential_that_ends_first_is_the_end_and_what_does_not_tell_has_none() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::default();
+    params.not_after = rcgen::date_time_ymd(2033, 5, 18);
+    let pem = params.self_signed(&key).unwrap().pem();
+    let end_of = |credentials: Value| {
+        let mut document = document();
+        *user(&mut document) = credentials;
+        parse(&document, None).unwrap().credentials_end().map(|end| end.to_string())
+    };
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"exp":1800000000}"#);
+    let token = format!("head.{claims}.tail");
+    let mut both = json!({
+        "client-certificate-data": STANDARD.encode(&pem),
+        "client-key-data": STANDARD.encode(key.serialize_pem()),
+    });
+    assert_eq!(end_of(both.clone()).as_deref(), Some("2033-05-18T00:00:00Z"));
+    both["token"] = json!(token);
+    assert_eq!(end_of(both).as_deref(), Some("2027-01-15T08:00:00Z"));
+    assert_eq!(end_of(json!({"token": "opaque"})), None);
+}
+
+#[test]
 fn a_client_certificate_needs_its_key_and_the_reverse() {
     let (certificate, key) = certificate_and_key();
     let mut document = document();

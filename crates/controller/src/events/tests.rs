@@ -48,11 +48,12 @@ fn transition(reason: &'static str, message: String) -> Transition {
 async fn a_server_that_hangs_costs_one_event_and_nobody_waits() {
     let (client, seen) = client();
     let metrics = Metrics::new();
-    let (events, publisher) = Events::new(client, "replica".into(), metrics.clone());
+    let publishers = Publishers::new("replica".into(), metrics.clone(), CancellationToken::new());
+    let events = publishers.to(client);
     events.publish(transition("Slow", String::new()));
     events.publish(transition("Joined", "x".into()));
     drop(events);
-    publisher.run(CancellationToken::new()).await;
+    publishers.ended().await;
     let seen = seen.lock().unwrap();
     let [event] = seen.as_slice() else { panic!("{seen:?}") };
     assert_eq!(event["reason"], "Joined");
@@ -67,16 +68,31 @@ async fn a_server_that_hangs_costs_one_event_and_nobody_waits() {
 async fn a_flood_is_bounded_and_what_waits_is_published_at_the_end() {
     let (client, seen) = client();
     let metrics = Metrics::new();
-    let (events, publisher) = Events::new(client, "replica".into(), metrics.clone());
+    let stop = CancellationToken::new();
+    let publishers = Publishers::new("replica".into(), metrics.clone(), stop.clone());
+    let events = publishers.to(client);
     for number in 0..BACKLOG + 5 {
         events.publish(transition("Joined", number.to_string()));
     }
-    let stop = CancellationToken::new();
     stop.cancel();
-    publisher.run(stop).await;
+    publishers.ended().await;
     assert_eq!(seen.lock().unwrap().len(), BACKLOG);
     assert!(metrics.encode().contains("events_dropped_total 5"), "{}", metrics.encode());
     events.publish(transition("Joined", "too late".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_hangs_holds_up_no_other() {
+    let (slow, other) = (client(), client());
+    let publishers = Publishers::new("replica".into(), Metrics::new(), CancellationToken::new());
+    let (to_slow, to_other) = (publishers.to(slow.0), publishers.to(other.0));
+    to_slow.publish(transition("Slow", String::new()));
+    to_other.publish(transition("Joined", String::new()));
+    let began = tokio::time::Instant::now();
+    while other.1.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[test]

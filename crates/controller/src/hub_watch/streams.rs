@@ -55,7 +55,7 @@ const CONTENT: &str = "fleetconfig.open-cluster-management.io/carried-content";
 /// they hold what they should.
 fn reduce_work(work: &mut ManifestWork) {
     let ours = work.metadata.name.as_deref().is_some_and(CarrierWork::is_named);
-    let content = ours.then(|| carried_content(&work.spec)).unwrap_or_default();
+    let content = if ours { carried_content(&work.spec) } else { String::new() };
     work.spec = Default::default();
     work.metadata.annotations = Some(BTreeMap::from([(CONTENT.to_owned(), content)]));
     // What is said of each object is kept for our own works alone, whose messages are told to users.

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use cluster_access::Call;
 use jiff::Timestamp;
+use kube::runtime::reflector::ObjectRef;
 
 use super::{ClusterRole, Metrics};
+use crate::expiry::Expiries;
 use crate::fleet_metrics::FleetMetrics;
 use crate::fleet_metrics::tests::one_spoke;
 use crate::generated::{cell, put};
@@ -32,6 +34,9 @@ fn counted() -> Metrics {
     metrics.webhook_asked("/", "allowed", Duration::from_secs(1));
     metrics.webhook_certificates(Some(Timestamp::UNIX_EPOCH), None);
     metrics.collect(FleetMetrics::of(one_spoke()));
+    let expiries = Expiries::default();
+    expiries.of_hub(&ObjectRef::new("hub").within("fleet"), Some(Timestamp::UNIX_EPOCH));
+    metrics.collect(expiries);
     metrics
 }
 

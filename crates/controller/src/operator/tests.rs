@@ -168,6 +168,7 @@ async fn an_address_that_is_taken_is_named() {
     let taken = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let settings = Settings { http_address: taken.local_addr().unwrap(), ..settings() };
     let reconcilers = |_: &_| Reconcilers { fleets: Idle, hubs: Idle, spokes: Idle };
-    let error = run(cluster().client(), settings, reconcilers, CancellationToken::new()).await.unwrap_err();
+    let error =
+        Box::pin(run(cluster().client(), settings, reconcilers, CancellationToken::new())).await.unwrap_err();
     assert!(error.to_string().contains("127.0.0.1:"), "{error}");
 }

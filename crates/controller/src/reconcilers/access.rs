@@ -9,6 +9,7 @@ use fleet_plan::spoke::facts::AccessFailure;
 use fleetconfig_api::Reason;
 use fleetconfig_api::common::{AccessPath, ConfigMapRef, Kubeconfig, SecretReference};
 use fleetconfig_api::v1alpha1::FleetConfig;
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::ObjectMeta;
 use spoke_joiner::kubeconfig_failure;
@@ -21,6 +22,8 @@ pub(super) struct Opened {
     pub(super) cluster: Cluster,
     /// Changes when the kubeconfig does.
     pub(super) revision: String,
+    /// When the credentials of the kubeconfig end, as far as they tell.
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Shared {
@@ -39,7 +42,8 @@ impl Shared {
         })?;
         let reference = match path {
             AccessPath::InCluster => {
-                return Ok(Opened { cluster: self.home.clone(), revision: "in-cluster".to_owned() });
+                let (cluster, revision) = (self.home.clone(), "in-cluster".to_owned());
+                return Ok(Opened { cluster, revision, until: None });
             }
             AccessPath::Secret(reference) => reference,
         };
@@ -54,7 +58,7 @@ impl Shared {
         let cluster = Cluster::open(&checked, &options).map_err(|error| {
             AccessFailure::with_remedy(error.reason(), format_args!("spec.kubeconfig: {error}"))
         })?;
-        Ok(Opened { cluster, revision })
+        Ok(Opened { cluster, revision, until: checked.credentials_end() })
     }
 
     async fn kubeconfig_bytes(

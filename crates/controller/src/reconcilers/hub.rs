@@ -95,8 +95,9 @@ impl HubReconciler {
     /// Opens the Hub's cluster, or takes the open one if nothing about it changed.
     async fn open(&self, hub: &Hub, now: Timestamp) -> Result<(Arc<OpenHub>, Arc<HubView>), AccessFailure> {
         let key = ObjectRef::from_obj(hub);
-        let Opened { cluster, revision } =
+        let Opened { cluster, revision, until } =
             self.shared.open(&hub.metadata, &hub.spec.kubeconfig, ClusterRole::Hub, None).await?;
+        self.shared.runtime.expiries.of_hub(&key, until);
         let known = self.shared.open_hub(&key).filter(|open| open.revision == revision);
         let open = match known {
             Some(open) => open,
@@ -114,6 +115,7 @@ impl HubReconciler {
                     since: now,
                     engine: HubBootstrapper::of_hub_in(&home, cluster.clone()),
                     joiner: SpokeJoiner::sharing(cluster.clone(), self.shared.claims.clone()),
+                    events: self.shared.runtime.publishers.to(cluster.client().clone()),
                     endpoint: Default::default(),
                 })
             }
@@ -335,6 +337,7 @@ impl Reconcile<Hub> for HubReconciler {
     fn forget(&self, key: &ObjectRef<Hub>) {
         self.shared.forget_finished(key);
         self.shared.open_hubs().remove(key);
+        self.shared.runtime.expiries.forget_hub(key);
         self.shared.runtime.hub_watches.release(key);
     }
 }

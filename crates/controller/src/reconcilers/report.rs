@@ -209,6 +209,7 @@ impl Shared {
         if let Some(uid) = object.uid() {
             self.echo.forget(&uid);
             self.finished.lock().unwrap_or_else(PoisonError::into_inner).insert(key(object), uid.clone());
+            self.stages.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
             self.refused.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         }
         Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fleet_plan::conditions::{merge, written};
 use fleet_plan::endpoint::EndpointFacts;
+use fleet_plan::expiry::agent_certificate_end;
 use fleet_plan::hub::facts::ValuesText;
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::inventory::label_value;
@@ -13,6 +14,7 @@ use fleet_plan::naming::{NameQuestion, NamedCluster, managed_cluster_name};
 use fleet_plan::spoke::carrier::CarrierWork;
 use fleet_plan::spoke::facts::{AccessFailure, BootstrapAccount, ReadyHub};
 use fleet_plan::spoke::removal::LeavingHub;
+use fleet_plan::spoke::stage::{Stage, stage};
 use fleet_plan::spoke::verdict::{SpokeVerdict, failing, paused, refused, waiting_for_hub};
 use fleetconfig_api::common::DeletionPolicy;
 use fleetconfig_api::condition::{Condition, ConditionStatus};
@@ -28,6 +30,7 @@ use ocm_api::names::labels;
 use spoke_joiner::{Detachment, SpokeError, SpokeLives, SpokePass};
 
 use super::Shared;
+use super::cluster_events::OnHub;
 use super::hub::next;
 use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
 use super::report::{Told, look, recheck};
@@ -131,6 +134,11 @@ impl SpokeReconciler {
             Err(failure) => return Report::failed(&failure, Some(name)),
         };
         let ready = Self::ready(&known, endpoint, &name);
+        let (key, expiries) = (ObjectRef::from_obj(spoke), &self.shared.runtime.expiries);
+        let requests = Self::csrs(&known.view, &name);
+        let shown = requests.iter().map(|request| &**request);
+        let agent = agent_certificate_end(&name, shown, ready.managed_cluster.as_ref());
+        expiries.of_agent(&key, &spoke.spec.hub_ref, agent);
         let hub = &known.hub;
         let lives = |uid: &str| self.shared.spoke_lives(uid);
         let lives = SpokeLives(&lives);
@@ -139,11 +147,19 @@ impl SpokeReconciler {
         let open = async || {
             let field = &spoke.spec.kubeconfig;
             let opened = self.shared.open(&spoke.metadata, field, ClusterRole::Spoke, None).await?;
+            expiries.of_kubeconfig(&key, &spoke.spec.hub_ref, opened.until);
             Ok(opened.cluster)
         };
+        let on_hub = OnHub { events: &known.open.events, cluster: ready.managed_cluster.as_ref() };
+        self.shared.tell_of_stage(spoke, on_hub, stage(ready.managed_cluster.as_ref()));
         match known.open.joiner.join(&spoke_pass, &ready, open).await {
             Ok(outcome) => {
-                self.shared.tell_of_csrs(spoke, &outcome.approved_csrs, &outcome.refused_csrs);
+                expiries.of_agent(&key, &spoke.spec.hub_ref, outcome.agent_until);
+                expiries.of_bootstrap(&key, &spoke.spec.hub_ref, outcome.bootstrap_until);
+                if needs_no_kubeconfig(&outcome.verdict) {
+                    expiries.of_kubeconfig(&key, &spoke.spec.hub_ref, None);
+                }
+                self.shared.tell_of_csrs(spoke, on_hub, &outcome.approved_csrs, &outcome.refused_csrs);
                 let failing =
                     outcome.verdict.conditions.iter().find(|draft| {
                         draft.kind == condition::KLUSTERLET_SYNCED && !draft.holds && draft.wanted
@@ -206,6 +222,8 @@ impl SpokeReconciler {
 
     /// One pass of a detachment; `None` when the finalizers may go.
     async fn detach(&self, spoke: &Spoke, pass: &Pass) -> Option<Report> {
+        // What it leaves with is nobody's concern for long.
+        self.shared.runtime.expiries.forget_spoke(&ObjectRef::from_obj(spoke));
         let Some(name) = resolved(spoke) else {
             // No name, no effect: nothing was ever made for this Spoke.
             return None;
@@ -264,6 +282,8 @@ impl SpokeReconciler {
             tokens: Vec::new(),
             cluster_uid: known.open.cluster_uid.clone(),
         };
+        let on_hub = OnHub { events: &known.open.events, cluster: leaving.managed_cluster.as_ref() };
+        self.shared.tell_of_stage(spoke, on_hub, Stage::Leaving);
         let values = self.values(spoke).await.unwrap_or(ValuesText::NotNamed);
         // What is not known is not deleted.
         let unread = |failure: AccessFailure| ValuesText::Missing { message: failure.message };
@@ -377,6 +397,11 @@ fn carrier_works(view: &HubView, cluster: &str) -> Vec<CarrierWork> {
     works.map(|work| CarrierWork::of(&work, carried_content_of(&work))).collect()
 }
 
+/// Whether the spoke's own agent keeps the klusterlet, so that nobody uses the kubeconfig.
+fn needs_no_kubeconfig(verdict: &SpokeVerdict) -> bool {
+    verdict.conditions.iter().any(|draft| draft.kind == condition::PIVOT_COMPLETE && draft.holds)
+}
+
 fn is_ready(conditions: &[Condition]) -> bool {
     conditions.iter().any(|held| held.type_ == condition::READY && held.status == ConditionStatus::True)
 }
@@ -449,5 +474,6 @@ impl Reconcile<Spoke> for SpokeReconciler {
     fn forget(&self, key: &ObjectRef<Spoke>) {
         self.shared.forget_finished(key);
         self.shared.runtime.leaving.release(key);
+        self.shared.runtime.expiries.forget_spoke(key);
     }
 }

@@ -20,7 +20,7 @@ use crate::manifests::{
 const MAX_BYTES: usize = 256 * 1024;
 
 /// Prefix of the common name of an agent's certificate (OCM's registration contract).
-const SUBJECT_PREFIX: &str = "system:open-cluster-management:";
+pub(crate) const SUBJECT_PREFIX: &str = "system:open-cluster-management:";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
