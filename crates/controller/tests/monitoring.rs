@@ -1,11 +1,11 @@
-//! Alerts and dashboard of the chart speak of metrics that the process exposes, and each alert has a
-//! page in the runbooks.
+//! Alerts and dashboard of the chart speak of metrics that the process exposes, with labels that they
+//! have, and each alert has a page in the runbooks.
+//!
+//! What the process exposes is taken from the book's page of metrics: a test of this crate writes it from
+//! the process's own registry, and fails when it is not current or lacks a metric.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
-
-use fleetconfig_controller::metrics::Metrics;
 
 const PREFIX: &str = "fleetconfig_controller_";
 
@@ -14,39 +14,84 @@ fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| format!("{}: {error}", path.display()))
 }
 
-/// The names of our metrics that stand in a text.
-fn named(text: &str) -> BTreeSet<String> {
-    let names = text.match_indices(PREFIX).filter_map(|(at, _)| {
-        let name = text.get(at..)?;
-        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
-        name.get(..end).map(str::to_owned)
-    });
-    names.collect()
+/// The labels of each sample that the process exposes, by the sample's name.
+fn exposed() -> BTreeMap<String, BTreeSet<String>> {
+    let page = read("docs/reference/metrics.md");
+    let mut samples = BTreeMap::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (Some(name), Some(kind), Some(labels)) = (cells.next(), cells.next(), cells.next()) else {
+            panic!("the page of metrics has another form: {row}");
+        };
+        let name = name.trim_matches('`');
+        let mut labels: BTreeSet<String> = labels
+            .split(", ")
+            .map(|label| label.trim_matches('`').to_owned())
+            .filter(|label| !label.is_empty())
+            .collect();
+        if kind == "histogram" {
+            samples.insert(format!("{name}_sum"), labels.clone());
+            samples.insert(format!("{name}_count"), labels.clone());
+            labels.insert("le".to_owned());
+            samples.insert(format!("{name}_bucket"), labels);
+        } else {
+            samples.insert(name.to_owned(), labels);
+        }
+    }
+    samples
 }
 
-/// The names of the samples that the process exposes once it has counted everything.
-fn exposed() -> BTreeSet<String> {
-    let metrics = Metrics::new();
-    metrics.pass_ended("Hub", "Succeeded", Duration::from_secs(1));
-    metrics.panicked("Hub");
-    metrics.queue("Hub", 1, 1);
-    metrics.watch_failed("Hub");
-    metrics.event_dropped();
-    metrics.set_leading(true);
-    let text = metrics.encode();
-    let samples = text.lines().filter(|line| !line.starts_with('#'));
-    samples.flat_map(|line| named(line.split(['{', ' ']).next().unwrap_or_default())).collect()
+/// The samples of ours that an expression names, each with the labels that it selects by.
+fn named(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut found = Vec::new();
+    for (at, _) in text.match_indices(PREFIX) {
+        let Some(rest) = text.get(at..) else { continue };
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let (name, after) = rest.split_at(end);
+        let selector = after.strip_prefix('{').and_then(|after| after.split_once('}')).map(|(inside, _)| inside);
+        // A comma inside of a value has no equals sign behind it.
+        let labels = selector.unwrap_or_default().split(',').filter_map(|part| part.split_once(['=', '!']));
+        found.push((name.to_owned(), labels.map(|(label, _)| label.trim().to_owned()).collect()));
+    }
+    found
 }
 
 #[test]
 fn alerts_and_dashboard_name_only_what_is_exposed() {
     let exposed = exposed();
+    assert!(exposed.len() > 10, "the page of metrics has almost none: {exposed:?}");
+    // Prometheus itself knows these.
+    let of_the_scrape = ["namespace", "pod", "job", "instance"];
     for file in ["files/alerts.yaml", "files/dashboard.json"] {
         let named = named(&read(&format!("deploy/helm/fleetconfig-controller/{file}")));
         assert!(!named.is_empty(), "{file} names no metric");
-        let unknown: Vec<_> = named.difference(&exposed).collect();
-        assert!(unknown.is_empty(), "{file} names what is not exposed: {unknown:?}\nexposed: {exposed:?}");
+        for (name, labels) in named {
+            let Some(known) = exposed.get(&name) else { panic!("{file} names {name}, which is not exposed") };
+            for label in labels {
+                assert!(
+                    known.contains(&label) || of_the_scrape.contains(&label.as_str()),
+                    "{file} selects {name} by {label}; it has {known:?}"
+                );
+            }
+        }
     }
+}
+
+#[test]
+fn every_metric_is_in_the_dashboard() {
+    let shown: BTreeSet<String> = named(&read("deploy/helm/fleetconfig-controller/files/dashboard.json"))
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
+    let families: BTreeSet<&str> = ["_bucket", "_count", "_sum"].into();
+    let family = |sample: &str| {
+        let suffix = families.iter().find(|suffix| sample.ends_with(**suffix));
+        suffix.and_then(|suffix| sample.strip_suffix(suffix)).unwrap_or(sample).to_owned()
+    };
+    let shown: BTreeSet<String> = shown.iter().map(|sample| family(sample)).collect();
+    let missing: BTreeSet<String> =
+        exposed().keys().map(|sample| family(sample)).filter(|name| !shown.contains(name)).collect();
+    assert!(missing.is_empty(), "no panel shows {missing:?}");
 }
 
 #[test]
