@@ -12,6 +12,9 @@ const KUBERNETES: &[&str] = &["1.33", "1.34", "1.35", "1.36", "1.37"];
 const LIBRARIES: &[&str] =
     &["fleetconfig-api", "ocm-api", "fleet-plan", "cluster-access", "hub-bootstrapper", "spoke-joiner"];
 
+/// What is left out by default and looked at with the rest.
+pub(crate) const EVERYTHING: &str = "fleetconfig-controller/otlp";
+
 /// Options of `lint`.
 #[derive(Args)]
 pub(crate) struct Lint {
@@ -48,6 +51,8 @@ impl Lint {
             "clippy",
             "--workspace",
             "--all-targets",
+            "--features",
+            EVERYTHING,
             "--locked",
             "--",
             "-D",

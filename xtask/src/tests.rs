@@ -58,7 +58,9 @@ impl Test {
             lint::Lint::gate().run()?;
             chart::Chart::gate(&CHART)?;
             // The bed's own tests start clusters.
-            process::run(process::cargo().args(["test", "--workspace", "--locked", "--exclude", "bed"]))?;
+            let everything =
+                ["test", "--workspace", "--locked", "--exclude", "bed", "--features", lint::EVERYTHING];
+            process::run(process::cargo().args(everything))?;
             if self.full {
                 beside_the_scenarios()?;
             }

@@ -22,17 +22,26 @@ use tracing::{error, info};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match act(cli).await {
+    let telemetry = match telemetry::init(cli.logs().log_format, &cli.logs().log) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            // Nobody else can tell.
+            eprintln!("{error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = match act(cli).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             error!("{error:#}");
             ExitCode::FAILURE
         }
-    }
+    };
+    telemetry.ended().await;
+    ended
 }
 
 async fn act(cli: Cli) -> anyhow::Result<()> {
-    telemetry::init(cli.logs().log_format, &cli.logs().log)?;
     rustls::crypto::aws_lc_rs::default_provider()
         .install_default()
         .map_err(|_| anyhow!("another TLS provider has been installed"))?;

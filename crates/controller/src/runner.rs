@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, error, info_span, warn};
+use tracing::field::Empty;
+use tracing::{Instrument, Span, debug, error, info_span, warn};
 
 use crate::backoff::{BackoffPolicy, Failures, unit_interval};
 use crate::cache::{Cache, Entry, Watched};
@@ -91,6 +92,18 @@ enum Outcome {
     Overran,
 }
 
+impl Outcome {
+    /// Why it failed, in the catalogue's word.
+    fn failure(&self) -> Option<Reason> {
+        match self {
+            Self::Gone | Self::Returned(Ok(_)) => None,
+            Self::Returned(Err(error)) => Some(error.reason),
+            Self::Panicked(_) => Some(Reason::InternalError),
+            Self::Overran => Some(Reason::RequestTimeout),
+        }
+    }
+}
+
 impl<K: Watched, R: Reconcile<K>> Runner<K, R> {
     /// Runs until `stop`, then lets running passes finish within the grace
     /// period. The cache must be ready before.
@@ -164,7 +177,14 @@ impl<K: Watched, R: Reconcile<K>> Serving<'_, K, R> {
             };
             let entry = self.runner.cache.entry(&key);
             let reconciler = Arc::clone(&self.runner.reconciler);
-            let span = info_span!("reconcile", kind = self.kind, object = %name_of(&key));
+            let span = info_span!(
+                "reconcile",
+                kind = self.kind,
+                object = %name_of(&key),
+                // For traces; they are known at the end.
+                result = Empty,
+                otel.status_code = Empty,
+            );
             let pass = run_pass(reconciler, key, entry, pass).instrument(span);
             self.passes.spawn(pass);
             started += 1;
@@ -289,6 +309,12 @@ async fn run_pass<K: Watched, R: Reconcile<K>>(
             }
         }
     };
+    let span = Span::current();
+    let failure = outcome.failure();
+    span.record("result", failure.map_or("Succeeded", Reason::as_str));
+    if failure.is_some() {
+        span.record("otel.status_code", "ERROR");
+    }
     Ended { key, outcome, took: started.elapsed() }
 }
 

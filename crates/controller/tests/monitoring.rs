@@ -48,7 +48,8 @@ fn named(text: &str) -> Vec<(String, Vec<String>)> {
         let Some(rest) = text.get(at..) else { continue };
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
-        let selector = after.strip_prefix('{').and_then(|after| after.split_once('}')).map(|(inside, _)| inside);
+        let selector =
+            after.strip_prefix('{').and_then(|after| after.split_once('}')).map(|(inside, _)| inside);
         // A comma inside of a value has no equals sign behind it.
         let labels = selector.unwrap_or_default().split(',').filter_map(|part| part.split_once(['=', '!']));
         found.push((name.to_owned(), labels.map(|(label, _)| label.trim().to_owned()).collect()));

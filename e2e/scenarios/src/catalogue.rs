@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::scenarios::{
-    any_order, bad_input, bootstrap_token, carried, chart, detach, embed, from_upstream, idle, install, killed,
-    kustomize, leak, remote_hub, replicas, walks,
+    any_order, bad_input, bootstrap_token, carried, chart, detach, embed, from_upstream, idle, install,
+    killed, kustomize, leak, remote_hub, replicas, walks,
 };
 
 /// When a scenario runs.

@@ -72,7 +72,10 @@ pub(crate) async fn without_kubeconfig() -> Result<()> {
             changed(&world.bed.cluster(cluster)?.admin(), cluster).await?;
             let clusters: Api<ManagedCluster> = Api::all(world.admin()?);
             let labels = clusters.get(managed).await?.metadata.labels.unwrap_or_default();
-            ensure!(labels.get("tier").is_some_and(|tier| tier == "canary"), "{managed} has labels {labels:?}");
+            ensure!(
+                labels.get("tier").is_some_and(|tier| tier == "canary"),
+                "{managed} has labels {labels:?}"
+            );
         }
         world.until_running(FLEET, RUNNING).await?;
         handed_over(world, &["hub-as-spoke", "spoke"]).await?;
