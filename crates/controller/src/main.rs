@@ -3,6 +3,7 @@
 #[cfg(target_env = "musl")]
 mod allocator;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -25,8 +26,8 @@ async fn main() -> ExitCode {
     let telemetry = match telemetry::init(cli.logs().log_format, &cli.logs().log) {
         Ok(telemetry) => telemetry,
         Err(error) => {
-            // Nobody else can tell.
-            eprintln!("{error:#}");
+            // There are no logs that could tell.
+            let _ = writeln!(std::io::stderr(), "{error:#}");
             return ExitCode::FAILURE;
         }
     };

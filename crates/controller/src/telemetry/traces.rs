@@ -121,7 +121,7 @@ impl HttpClient for Sender {
             let body = Limited::new(body, ANSWER_BYTES).collect().await?.to_bytes();
             Ok::<_, HttpError>(Response::from_parts(head, body))
         };
-        let sent = self.runtime.spawn(timeout(ANSWERS, whole)).await;
+        let sent = self.runtime.spawn(async { timeout(ANSWERS, whole).await }).await;
         let answer = match sent {
             Ok(Ok(answer)) => answer,
             Ok(Err(elapsed)) => Err(elapsed.into()),
