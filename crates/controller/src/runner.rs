@@ -77,6 +77,9 @@ pub struct Runner<K: Watched, R> {
     pub metrics: Metrics,
 }
 
+/// The result of a pass that did not fail, in metrics and traces; else it is a reason.
+const SUCCEEDED: &str = "Succeeded";
+
 /// A pass that has ended.
 struct Ended<K: Watched> {
     key: ObjectRef<K>,
@@ -87,21 +90,10 @@ struct Ended<K: Watched> {
 enum Outcome {
     /// There is no such object (any more).
     Gone,
-    Returned(Result<Next, ReconcileError>),
-    Panicked(String),
-    Overran,
-}
-
-impl Outcome {
-    /// Why it failed, in the catalogue's word.
-    fn failure(&self) -> Option<Reason> {
-        match self {
-            Self::Gone | Self::Returned(Ok(_)) => None,
-            Self::Returned(Err(error)) => Some(error.reason),
-            Self::Panicked(_) => Some(Reason::InternalError),
-            Self::Overran => Some(Reason::RequestTimeout),
-        }
-    }
+    Succeeded(Next),
+    Failed(ReconcileError),
+    /// Failed, by a bug.
+    Panicked(ReconcileError),
 }
 
 impl<K: Watched, R: Reconcile<K>> Runner<K, R> {
@@ -205,17 +197,10 @@ impl<K: Watched, R: Reconcile<K>> Serving<'_, K, R> {
                 self.runner.reconciler.forget(&key);
                 None
             }
-            Outcome::Returned(Ok(next)) => Some(self.succeeded(&key, next, took)),
-            Outcome::Returned(Err(error)) => Some(self.failed(&key, &error, took)),
-            Outcome::Panicked(message) => {
+            Outcome::Succeeded(next) => Some(self.succeeded(&key, next, took)),
+            Outcome::Failed(error) => Some(self.failed(&key, &error, took)),
+            Outcome::Panicked(error) => {
                 self.runner.metrics.panicked(self.kind);
-                let error = ReconcileError::transient(Reason::InternalError, message);
-                Some(self.failed(&key, &error, took))
-            }
-            Outcome::Overran => {
-                let limit = self.runner.limits.deadline.as_secs();
-                let message = format!("the pass took longer than {limit} s");
-                let error = ReconcileError::transient(Reason::RequestTimeout, message);
                 Some(self.failed(&key, &error, took))
             }
         };
@@ -223,7 +208,7 @@ impl<K: Watched, R: Reconcile<K>> Serving<'_, K, R> {
     }
 
     fn succeeded(&mut self, key: &ObjectRef<K>, next: Next, took: Duration) -> Again {
-        self.runner.metrics.pass_ended(self.kind, "Succeeded", took);
+        self.runner.metrics.pass_ended(self.kind, SUCCEEDED, took);
         self.failures.clear(key);
         let after = match next {
             Next::Await => self.resync(key),
@@ -303,17 +288,29 @@ async fn run_pass<K: Watched, R: Reconcile<K>>(
             let contained = AssertUnwindSafe(work).catch_unwind();
             // Boxed, because the state of a pass may be large.
             match timeout(pass.deadline, Box::pin(contained)).await {
-                Ok(Ok(result)) => Outcome::Returned(result),
-                Ok(Err(panic)) => Outcome::Panicked(panic_text(&*panic)),
-                Err(_) => Outcome::Overran,
+                Ok(Ok(Ok(next))) => Outcome::Succeeded(next),
+                Ok(Ok(Err(error))) => Outcome::Failed(error),
+                Ok(Err(panic)) => {
+                    let message = panic_text(&*panic);
+                    Outcome::Panicked(ReconcileError::transient(Reason::InternalError, message))
+                }
+                Err(_) => {
+                    let message = format!("the pass took longer than {} s", pass.deadline.as_secs());
+                    Outcome::Failed(ReconcileError::transient(Reason::RequestTimeout, message))
+                }
             }
         }
     };
     let span = Span::current();
-    let failure = outcome.failure();
-    span.record("result", failure.map_or("Succeeded", Reason::as_str));
-    if failure.is_some() {
-        span.record("otel.status_code", "ERROR");
+    match &outcome {
+        Outcome::Gone => {}
+        Outcome::Succeeded(_) => {
+            span.record("result", SUCCEEDED);
+        }
+        Outcome::Failed(error) | Outcome::Panicked(error) => {
+            span.record("result", error.reason.as_str());
+            span.record("otel.status_code", "ERROR");
+        }
     }
     Ended { key, outcome, took: started.elapsed() }
 }

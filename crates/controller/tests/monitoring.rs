@@ -9,6 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use fleetconfig_api::Reason;
+
 const PREFIX: &str = "fleetconfig_controller_";
 
 fn read(path: &str) -> String {
@@ -78,6 +80,28 @@ fn alerts_and_dashboard_name_only_what_is_exposed() {
             }
         }
     }
+}
+
+#[test]
+fn reasons_that_alerts_and_dashboard_select_are_in_the_catalogue() {
+    let mut words = 0;
+    for file in ["files/alerts.yaml", "files/dashboard.json"] {
+        let text = read(&format!("deploy/helm/fleetconfig-controller/{file}")).replace('\\', "");
+        for (at, matched) in text.match_indices("reason=") {
+            let value = text
+                .get(at + matched.len()..)
+                .and_then(|rest| rest.trim_start_matches('~').strip_prefix('"'));
+            let (value, _) = value.and_then(|value| value.split_once('"')).unwrap_or_default();
+            for word in value.split('|') {
+                assert!(
+                    word.parse::<Reason>().is_ok(),
+                    "{file} selects the reason {word:?}, which there is not"
+                );
+                words += 1;
+            }
+        }
+    }
+    assert!(words > 1, "no reason was found");
 }
 
 #[test]

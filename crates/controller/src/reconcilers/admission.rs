@@ -5,8 +5,9 @@ use std::sync::PoisonError;
 
 use cluster_access::ObjectKey;
 use fleet_plan::spoke::plan::RefusedCsr;
+use fleet_plan::spoke::verdict::refused_csr_told;
+use fleetconfig_api::Reason;
 use fleetconfig_api::v1beta1::Spoke;
-use fleetconfig_api::{Reason, condition};
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use kube::ResourceExt;
 use tracing::{info, warn};
@@ -43,7 +44,8 @@ impl Shared {
         let told = {
             let mut told = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
             let before = if names.is_empty() { told.remove(&uid) } else { told.insert(uid, names) };
-            before.unwrap_or_else(|| told_before(spoke))
+            let by_another = || refused_csr_told(spoke.status.as_ref()).map(str::to_owned);
+            before.unwrap_or_else(|| by_another().into_iter().collect())
         };
         for csr in refused.iter().filter(|csr| !told.contains(&csr.name)) {
             let RefusedCsr { name, reason, message } = csr;
@@ -54,12 +56,4 @@ impl Shared {
             on_hub.publish(true, Reason::CsrRefused, ACTION, message);
         }
     }
-}
-
-/// The request that another process told of, as far as the status shows it.
-fn told_before(spoke: &Spoke) -> BTreeSet<String> {
-    let conditions = spoke.status.iter().flat_map(|status| &status.conditions);
-    let refused = conditions.filter(|held| held.type_ == condition::SPOKE_JOINED);
-    let refused = refused.filter(|held| held.known_reason() == Some(Reason::CsrRefused));
-    refused.filter_map(|held| held.message.split(' ').next().map(str::to_owned)).collect()
 }

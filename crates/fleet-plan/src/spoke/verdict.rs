@@ -48,6 +48,16 @@ pub(super) struct Outlook<'a> {
     pub(super) refused_csr: Option<&'a RefusedCsr>,
 }
 
+/// Between the name of a request and why.
+const NOT_APPROVED: &str = " was not approved: ";
+
+/// The certificate request whose refusal a status tells of, so that a new process does not tell again.
+pub fn refused_csr_told(status: Option<&SpokeStatus>) -> Option<&str> {
+    let joined = status?.conditions.iter().find(|held| held.type_ == condition::SPOKE_JOINED)?;
+    let refused = joined.known_reason() == Some(Reason::CsrRefused);
+    joined.message.split_once(NOT_APPROVED).map(|(name, _)| name).filter(|_| refused)
+}
+
 /// What to say about a spoke that is joining or has joined.
 pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
     let Outlook { desired, state, synced, failure, .. } = *outlook;
@@ -59,7 +69,7 @@ pub(super) fn verdict(outlook: &Outlook<'_>) -> SpokeVerdict {
             let (reason, message) = match (failure, outlook.refused_csr) {
                 (Some(failure), _) => (failure.reason, failure.message.clone()),
                 (None, Some(csr)) => {
-                    (Reason::CsrRefused, format!("{} was not approved: {}", csr.name, csr.message))
+                    (Reason::CsrRefused, format!("{}{NOT_APPROVED}{}", csr.name, csr.message))
                 }
                 (None, None) => (waiting.reason(), waiting.message()),
             };

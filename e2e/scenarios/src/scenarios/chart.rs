@@ -49,6 +49,12 @@ pub(crate) async fn walk_two() -> Result<()> {
 
         // An upgrade that rolls the operator changes nothing of the fleet, and no pass of it fails.
         let before = operator_pod(world).await?;
+        let ends =
+            "fleetconfig_controller_credential_expiry_timestamp_seconds{credential=\"agent_certificate\"";
+        ensure!(
+            metrics(world, &before).await?.contains(ends),
+            "nobody knows when the agents' certificates end"
+        );
         helm.run(&["upgrade", RELEASE, text(&chart)?, "--wait", "--reuse-values", "--set", "logLevel=debug"])
             .await?;
         let after = until("the operator's new pod to lead", RUNNING, async || {

@@ -1,5 +1,6 @@
 //! The two walks that every user takes first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -9,6 +10,7 @@ use fleetconfig_api::v1beta1::{Hub, Spoke};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::certificates::v1::CertificateSigningRequest;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret, ServiceAccount};
+use k8s_openapi::api::events::v1::Event;
 use kube::api::{DeleteParams, ListParams, Patch};
 use kube::{Api, ResourceExt};
 use ocm_api::cluster::v1::ManagedCluster;
@@ -48,6 +50,7 @@ pub(crate) async fn two_clusters() -> Result<()> {
         work_arrives(world, "spoke", "spoke1").await?;
         one_identity_each(world, &["hub-as-spoke", "spoke"]).await?;
         way_in_is_closed(world).await?;
+        told_on_the_hub(world, &["hub-as-spoke", "spoke"]).await?;
 
         // The kubeconfig is needed for the join alone.
         let secrets: Api<Secret> = Api::namespaced(world.admin()?, SECRETS);
@@ -117,6 +120,27 @@ pub(crate) async fn dead_spoke() -> Result<()> {
         world.bed.cluster("spoke2")?.resume(bed::Component::ApiServer).await?;
         world.until_running(FLEET, RUNNING).await?;
         Ok(())
+    })
+    .await
+}
+
+/// Whoever knows the hub alone reads what became of a cluster: its request was approved, and it is there.
+async fn told_on_the_hub(world: &World, names: &[&str]) -> Result<()> {
+    let events: Api<Event> = Api::namespaced(world.admin()?, "default");
+    until("the events of the ManagedClusters", RUNNING, async || {
+        let mut told = BTreeSet::new();
+        for event in events.list(&ListParams::default()).await? {
+            let regarding = event.regarding.unwrap_or_default();
+            let ours = event.reporting_controller.as_deref() == Some("fleetconfig-controller");
+            if ours && regarding.kind.as_deref() == Some("ManagedCluster") && regarding.uid.is_some() {
+                told.insert((regarding.name.unwrap_or_default(), event.reason.unwrap_or_default()));
+            }
+        }
+        let expected = names.iter().flat_map(|name| {
+            ["CsrApproved", "ManagedClusterAvailable"].map(|reason| ((*name).to_owned(), reason.to_owned()))
+        });
+        let missing: Vec<_> = expected.filter(|event| !told.contains(event)).collect();
+        Ok(Found::when(missing.is_empty(), (), format!("missing: {missing:?}")))
     })
     .await
 }

@@ -1,6 +1,9 @@
 //! Which identity a spoke has, and when it is another.
 
 use super::*;
+use crate::conditions::merge;
+use crate::spoke::verdict::refused_csr_told;
+use fleetconfig_api::v1beta1::SpokeStatus;
 
 /// A member that is Ready, of a hub of the one kind or the other.
 fn member(tokens: bool) -> World {
@@ -108,4 +111,21 @@ fn an_expired_token_gets_no_certificate() {
     world.ask("spoke-1-aaaaa");
     world.later(61);
     assert!(!world.plan().steps.iter().any(|step| matches!(step, Step::ApproveCsr { .. })));
+}
+
+#[test]
+fn the_status_tells_which_request_was_refused() {
+    let status = |world: &mut World| SpokeStatus {
+        conditions: merge(&[], &world.pass().verdict.conditions, 1, Timestamp::UNIX_EPOCH),
+        ..SpokeStatus::default()
+    };
+    let mut world = world(false);
+    world.settle();
+    world.accepted();
+    world.ask("spoke-1-aaaaa");
+    world.settle();
+    assert_eq!(refused_csr_told(Some(&status(&mut world))), None);
+    world.ask("spoke-1-bbbbb");
+    assert_eq!(refused_csr_told(Some(&status(&mut world))), Some("spoke-1-bbbbb"));
+    assert_eq!(refused_csr_told(None), None);
 }
