@@ -55,6 +55,10 @@ impl Failure {
             }
             return Self::Denied { message };
         }
+        // What is applied has a field that the kind does not have; the API server answers 500.
+        if text.contains("failed to create typed patch object") {
+            return Self::Invalid { message };
+        }
         match status.code {
             400 | 413 | 415 | 422 => Self::Invalid { message },
             401 => Self::Unauthorized { message },
@@ -135,6 +139,9 @@ mod tests {
         assert!(matches!(of(422, "Invalid", "spec.x: Required"), Failure::Invalid { .. }));
         assert!(matches!(of(400, "BadRequest", "x"), Failure::Invalid { .. }));
         assert!(matches!(of(429, "TooManyRequests", "x"), Failure::Busy { status: 429, .. }));
+        let field =
+            "failed to create typed patch object (a/b; v1, Kind=X): .spec.typo: field not declared in schema";
+        assert!(matches!(of(500, "InternalError", field), Failure::Invalid { .. }));
         assert!(matches!(of(503, "ServiceUnavailable", "x"), Failure::Busy { .. }));
         assert!(matches!(of(405, "MethodNotAllowed", "x"), Failure::Api { status: 405, .. }));
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use fleetconfig_api::Reason;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::error::{AccessError, Failure};
 use crate::kubeconfig::CheckedKubeconfig;
+use crate::proxy::ProxyRules;
 use crate::tenure::Tenure;
 
 /// A call that has ended.
@@ -68,6 +70,8 @@ pub struct AccessOptions {
     pub observer: CallObserver,
     /// Until when calls may be made.
     pub tenure: Tenure,
+    /// Through which proxies clusters are reached.
+    pub proxy: ProxyRules,
 }
 
 impl Default for AccessOptions {
@@ -78,6 +82,7 @@ impl Default for AccessOptions {
             connect_timeout: Duration::from_secs(5),
             observer: CallObserver::default(),
             tenure: Tenure::unlimited(),
+            proxy: ProxyRules::default(),
         }
     }
 }
@@ -128,6 +133,7 @@ struct Inner {
     timeout: Duration,
     observer: CallObserver,
     tenure: Tenure,
+    proxy: ProxyRules,
     server: Option<String>,
     uid: OnceCell<ClusterUid>,
 }
@@ -167,6 +173,7 @@ impl Cluster {
             timeout: options.request_timeout,
             observer: options.observer.clone(),
             tenure: options.tenure.clone(),
+            proxy: options.proxy.clone(),
             server,
             uid: OnceCell::new(),
         };
@@ -186,6 +193,11 @@ impl Cluster {
     /// The client below, for watches.
     pub fn client(&self) -> &Client {
         &self.inner.client
+    }
+
+    /// Through which proxies this process reaches clusters.
+    pub fn proxy(&self) -> &ProxyRules {
+        &self.inner.proxy
     }
 
     /// Deadline of one call.
@@ -261,10 +273,11 @@ impl Cluster {
         if tenure.is_some_and(|until| until <= begin) {
             return Err(AccessError::new(operation, Failure::TenureOver));
         }
-        let answer = self.inner.client.request_text(request);
+        let answer = within(self.inner.tenure.clone(), self.inner.client.request_text(request));
         let answer = match tokio::time::timeout_at(tenure.unwrap_or(deadline), answer).await {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(error)) => Err(AccessError::new(operation, Failure::of(error))),
+            Ok(Some(Ok(text))) => Ok(text),
+            Ok(Some(Err(error))) => Err(AccessError::new(operation, Failure::of(error))),
+            Ok(None) => Err(AccessError::new(operation, Failure::TenureOver)),
             Err(_) if tenure.is_some() => Err(AccessError::new(operation, Failure::TenureOver)),
             Err(_) => Err(AccessError::new(operation, Failure::Timeout { after })),
         };
@@ -272,5 +285,45 @@ impl Cluster {
         self.inner.observer.tell(&Call { method: &method, took: begin.elapsed(), failure });
         let text = answer?;
         serde_json::from_str(&text).map_err(|error| AccessError::new(operation, Failure::unreadable(&error)))
+    }
+}
+
+/// Drives a future as long as the tenure lasts; `None` when it ended before. A process that was stopped in
+/// the middle of a call, say while it connected, finds out before it sends anything.
+async fn within<T>(tenure: Tenure, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(move |context| {
+        if tenure.is_over() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(context).map(Some)
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::Context;
+
+    /// What runs first in a process that was stopped, and goes on, may be a call in the middle.
+    #[tokio::test(start_paused = true)]
+    async fn a_call_in_the_middle_goes_no_further_when_the_tenure_is_over() {
+        let tenure = Tenure::not_begun();
+        tenure.extend(Instant::now() + Duration::from_secs(1));
+        let mut sent = false;
+        let call = async {
+            tokio::task::yield_now().await;
+            sent = true;
+        };
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        {
+            let mut call = pin!(within(tenure, call));
+            assert!(call.as_mut().poll(&mut context).is_pending());
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(call.as_mut().poll(&mut context), Poll::Ready(None));
+        }
+        assert!(!sent);
     }
 }

@@ -13,11 +13,11 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::error::Failure;
+use crate::proxy::ProxyRules;
 use crate::transport;
 
 /// Why an address and a CA do not belong together.
@@ -86,19 +86,25 @@ impl EndpointError {
 }
 
 /// Verifies by a TLS handshake that `endpoint` (`https://host[:port]`) presents a certificate for
-/// that host which the CA bundle verifies. Sends no request. The whole probe has one deadline.
+/// that host which the CA bundle verifies. Sends no request, but to a proxy on the way. The whole probe has
+/// one deadline.
 ///
 /// # Errors
 /// What does not fit, with the issuer of the certificate that was seen.
-pub async fn tls_probe(endpoint: &str, ca_pem: &str, deadline: Duration) -> Result<(), EndpointError> {
+pub async fn tls_probe(
+    endpoint: &str,
+    ca_pem: &str,
+    proxy: &ProxyRules,
+    deadline: Duration,
+) -> Result<(), EndpointError> {
     let shown = endpoint.to_owned();
-    match tokio::time::timeout(deadline, handshake(endpoint, ca_pem)).await {
+    match tokio::time::timeout(deadline, handshake(endpoint, ca_pem, proxy)).await {
         Ok(verdict) => verdict,
         Err(_) => Err(EndpointError::Timeout { endpoint: shown, after: deadline }),
     }
 }
 
-async fn handshake(endpoint: &str, ca_pem: &str) -> Result<(), EndpointError> {
+async fn handshake(endpoint: &str, ca_pem: &str, proxy: &ProxyRules) -> Result<(), EndpointError> {
     let malformed = || EndpointError::Malformed { endpoint: without_user(endpoint) };
     let uri: Uri = endpoint.parse().map_err(|_| malformed())?;
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@'));
@@ -124,7 +130,7 @@ async fn handshake(endpoint: &str, ca_pem: &str) -> Result<(), EndpointError> {
         .with_no_client_auth();
 
     let unreachable = |detail: String| EndpointError::Unreachable { endpoint: endpoint.to_owned(), detail };
-    let tcp = TcpStream::connect((host.as_str(), port)).await.map_err(|error| unreachable(network(error)))?;
+    let tcp = proxy.connect(&uri, &host, port).await.map_err(|error| unreachable(network(error)))?;
     match TlsConnector::from(Arc::new(config)).connect(name, tcp).await {
         Ok(_) => Ok(()),
         Err(error) => match transport::failure(Box::new(error)) {

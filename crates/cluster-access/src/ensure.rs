@@ -7,6 +7,7 @@ use std::fmt;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use kube::core::DynamicObject;
+use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::drift::drift;
@@ -157,8 +158,9 @@ impl Cluster {
                 report.wait_for(&manifest.key);
             } else if let Some(drift) = drift(&manifest, &live, manager) {
                 tracing::debug!(object = %manifest.key, %drift, "object is not as declared");
+                let uid = live.metadata.uid.clone();
                 report.live.insert(manifest.key.clone(), live);
-                due.push(manifest);
+                due.push(Cow::Owned(of_this_object(manifest.into_owned(), uid)));
                 continue;
             }
             report.live.insert(manifest.key.clone(), live);
@@ -215,6 +217,16 @@ impl Cluster {
             answer => answer.map(Some),
         }
     }
+}
+
+/// The manifest for the object that was seen: whoever comes late makes none that was deleted meanwhile, and
+/// takes no other one for it.
+fn of_this_object(mut manifest: Manifest, uid: Option<String>) -> Manifest {
+    let metadata = manifest.body.get_mut("metadata").and_then(Value::as_object_mut);
+    if let (Some(metadata), Some(uid)) = (metadata, uid) {
+        metadata.insert("uid".to_owned(), Value::from(uid));
+    }
+    manifest
 }
 
 /// Whether others write the object too, so that nothing of it is taken by force.

@@ -181,13 +181,16 @@ impl Cluster {
         self.call(&doing, request).await
     }
 
-    /// Server-side apply of a whole status, with force: a status has one writer.
+    /// Server-side apply of a whole status, with force: a status has one writer. It is the status of the
+    /// object as it was `seen`, so that whoever comes late overwrites nothing newer.
     ///
     /// # Errors
-    /// When the cluster does not take it; [`Failure::NotFound`] when the object is gone.
+    /// When the cluster does not take it; [`Failure::NotFound`] when the object is gone, and
+    /// [`Failure::Stale`] when it is another one or has changed.
     pub async fn apply_status(
         &self,
         key: &ObjectKey,
+        seen: &ObjectMeta,
         status: Value,
         manager: &str,
     ) -> Result<DynamicObject, AccessError> {
@@ -195,7 +198,7 @@ impl Cluster {
         let mut body = json!({
             "apiVersion": key.resource.api_version,
             "kind": key.resource.kind,
-            "metadata": { "name": key.name },
+            "metadata": { "name": key.name, "uid": seen.uid, "resourceVersion": seen.resource_version },
             "status": status,
         });
         if let (Some(namespace), Some(metadata)) = (&key.namespace, body.get_mut("metadata")) {

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 /// Until when a process may call clusters: one of several replicas may do so only while it leads.
 ///
 /// A process that was stopped and goes on does not know how long it was away; whatever task runs first
-/// would send a request that another replica's work has overtaken. So every call asks here, at the
-/// moment in which it is sent, and ends with the tenure at the latest. Clones share one tenure.
+/// would send a request that another replica's work has overtaken. So every call asks here whenever it is
+/// driven on, and ends with the tenure at the latest. Clones share one tenure.
 #[derive(Clone, Default)]
 pub struct Tenure(Option<Arc<Limited>>);
 
@@ -47,6 +47,12 @@ impl Tenure {
     pub fn until(&self) -> Option<Instant> {
         let limited = self.0.as_ref()?;
         Some(limited.base + Duration::from_millis(limited.until.load(Ordering::Acquire)))
+    }
+
+    /// Whether it has ended, or not begun.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.until().is_some_and(|until| until <= Instant::now())
     }
 }
 

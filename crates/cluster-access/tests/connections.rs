@@ -15,7 +15,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use cluster_access::{
-    AccessError, AccessOptions, CheckedKubeconfig, Cluster, EndpointError, Failure, tls_probe,
+    AccessError, AccessOptions, CheckedKubeconfig, Cluster, EndpointError, Failure, ProxyRules, tls_probe,
 };
 use fleetconfig_api::reason::Reason;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
@@ -106,6 +106,10 @@ async fn serve(config: ServerConfig, manner: Manner) -> SocketAddr {
 }
 
 fn open(server: &str, ca_pem: &str) -> Cluster {
+    open_through(ProxyRules::default(), server, ca_pem)
+}
+
+fn open_through(proxy: ProxyRules, server: &str, ca_pem: &str) -> Cluster {
     let kubeconfig = json!({
         "current-context": "x",
         "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
@@ -116,6 +120,7 @@ fn open(server: &str, ca_pem: &str) -> Cluster {
     let options = AccessOptions {
         request_timeout: Duration::from_secs(3),
         connect_timeout: Duration::from_secs(1),
+        proxy,
         ..AccessOptions::default()
     };
     Cluster::open(&kubeconfig, &options).unwrap()
@@ -143,9 +148,9 @@ async fn a_trusted_server_is_asked() {
     let authority = Authority::new("right");
     let address = serve(authority.server("127.0.0.1", |_| {}), KUBE_SYSTEM).await;
     assert_eq!(open(&at(address), &authority.pem()).uid().await.unwrap().as_str(), "u-1");
-    tls_probe(&at(address), &authority.pem(), Duration::from_secs(3)).await.unwrap();
+    tls_probe(&at(address), &authority.pem(), &ProxyRules::default(), Duration::from_secs(3)).await.unwrap();
     let bundle = Authority::new("old").pem() + &authority.pem();
-    tls_probe(&at(address), &bundle, Duration::from_secs(3)).await.unwrap();
+    tls_probe(&at(address), &bundle, &ProxyRules::default(), Duration::from_secs(3)).await.unwrap();
 }
 
 #[tokio::test]
@@ -159,7 +164,8 @@ async fn another_ca_is_a_matter_of_trust_and_not_of_reach() {
     assert!(!error.is_transient());
     assert!(error.to_string().contains("signed by a CA that is not among the configured ones"), "{error}");
 
-    let refusal = tls_probe(&at(address), &wrong, Duration::from_secs(3)).await.unwrap_err();
+    let refusal =
+        tls_probe(&at(address), &wrong, &ProxyRules::default(), Duration::from_secs(3)).await.unwrap_err();
     let EndpointError::Untrusted { issuer, .. } = &refusal else { panic!("{refusal:?}") };
     assert!(issuer.as_ref().unwrap().contains("CN=right"), "{refusal}");
     assert_eq!(refusal.reason(), Reason::HubEndpointInvalid);
@@ -173,7 +179,11 @@ async fn another_host_name_and_a_lapsed_certificate_are_told() {
     let seen = error(&at(other_name), &authority.pem()).await;
     assert!(matches!(seen.failure(), Failure::Tls { .. }), "{seen:?}");
     assert!(seen.to_string().contains("other.example"), "{seen}");
-    assert!(tls_probe(&at(other_name), &authority.pem(), Duration::from_secs(3)).await.is_err());
+    assert!(
+        tls_probe(&at(other_name), &authority.pem(), &ProxyRules::default(), Duration::from_secs(3))
+            .await
+            .is_err()
+    );
 
     let lapsed = authority.server("127.0.0.1", |params| {
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
@@ -198,7 +208,8 @@ async fn a_closed_port_is_unreachable() {
     assert_eq!(seen.reason(), Reason::ClusterUnreachable);
     assert!(seen.is_transient());
     assert!(seen.to_string().ends_with("the API server cannot be reached: connection refused"), "{seen}");
-    let probe = tls_probe(&at(address), &ca, Duration::from_secs(3)).await.unwrap_err();
+    let probe =
+        tls_probe(&at(address), &ca, &ProxyRules::default(), Duration::from_secs(3)).await.unwrap_err();
     assert!(matches!(probe, EndpointError::Unreachable { .. }), "{probe:?}");
     assert!(probe.is_transient());
 }
@@ -213,7 +224,8 @@ async fn a_black_hole_ends_at_the_connect_deadline() {
     let seen = error(&at(address), &ca).await;
     assert!(matches!(seen.failure(), Failure::Unreachable { .. }), "{seen:?}");
     assert!(seen.to_string().contains("no connection in time"), "{seen}");
-    let probe = tls_probe(&at(address), &ca, Duration::from_millis(300)).await.unwrap_err();
+    let probe =
+        tls_probe(&at(address), &ca, &ProxyRules::default(), Duration::from_millis(300)).await.unwrap_err();
     assert!(matches!(probe, EndpointError::Timeout { .. }), "{probe:?}");
 }
 
@@ -240,7 +252,8 @@ async fn a_port_that_does_not_speak_tls_is_told_as_such() {
     let ca = Authority::new("any").pem();
     let seen = error(&at(address), &ca).await;
     assert!(seen.to_string().contains("does not speak TLS"), "{seen:?}");
-    let probe = tls_probe(&at(address), &ca, Duration::from_secs(3)).await.unwrap_err();
+    let probe =
+        tls_probe(&at(address), &ca, &ProxyRules::default(), Duration::from_secs(3)).await.unwrap_err();
     assert!(probe.to_string().contains("does not speak TLS"), "{probe:?}");
 }
 
@@ -270,7 +283,7 @@ async fn a_missing_client_certificate_is_a_matter_of_credentials() {
     let seen = error(&at(address), &authority.pem()).await;
     assert!(matches!(seen.failure(), Failure::Unauthorized { .. }), "{seen:?}");
     // Its own certificate is right, which is all that a probe asks.
-    tls_probe(&at(address), &authority.pem(), Duration::from_secs(3)).await.unwrap();
+    tls_probe(&at(address), &authority.pem(), &ProxyRules::default(), Duration::from_secs(3)).await.unwrap();
 }
 
 #[tokio::test]
@@ -278,7 +291,7 @@ async fn a_probe_names_what_is_wrong_with_its_input() {
     provider();
     let ca = Authority::new("any").pem();
     let probe = |endpoint: &'static str, ca: String| async move {
-        tls_probe(endpoint, &ca, Duration::from_secs(3)).await.unwrap_err()
+        tls_probe(endpoint, &ca, &ProxyRules::default(), Duration::from_secs(3)).await.unwrap_err()
     };
     for endpoint in ["http://a", "a:6443", "https://", "https://user:s3cr3t-token@a", ""] {
         let seen = probe(endpoint, ca.clone()).await;
@@ -289,4 +302,50 @@ async fn a_probe_names_what_is_wrong_with_its_input() {
         let seen = probe("https://127.0.0.1:1", bad.to_owned()).await;
         assert!(matches!(seen, EndpointError::CaInvalid { .. }), "{seen:?}");
     }
+}
+
+/// An HTTP proxy that leads every tunnel to one server, and tells what it was asked.
+async fn proxy_to(server: SocketAddr) -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, asked) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(socket.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let welcome = head.contains("Basic bWU6cEBzcw==") || head.contains("basic bWU6cEBzcw==");
+            let _ = tell.send(head.lines().next().unwrap().to_owned());
+            if !welcome {
+                let _ = socket.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n").await;
+                continue;
+            }
+            socket.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
+            let mut tunnel = tokio::net::TcpStream::connect(server).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut socket, &mut tunnel).await });
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_process_leads_to_clusters_and_to_their_addresses() {
+    provider();
+    let authority = Authority::new("right");
+    let server = serve(authority.server("spoke.example", |_| {}), KUBE_SYSTEM).await;
+    let (proxy, mut asked) = proxy_to(server).await;
+    let rules = ProxyRules::of(&format!("http://me:p%40ss@{proxy}"), "");
+    let cluster = open_through(rules.clone(), "https://spoke.example:6443", &authority.pem());
+    assert_eq!(cluster.uid().await.unwrap().as_str(), "u-1");
+    let deadline = Duration::from_secs(3);
+    tls_probe("https://spoke.example:6443", &authority.pem(), &rules, deadline).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(asked.recv().await.unwrap(), "CONNECT spoke.example:6443 HTTP/1.1");
+    }
+    let unknown = ProxyRules::of(&format!("http://{proxy}"), "");
+    let refusal =
+        tls_probe("https://spoke.example:6443", &authority.pem(), &unknown, deadline).await.unwrap_err();
+    assert!(refusal.to_string().contains("407 Proxy Authentication Required"), "{refusal}");
 }

@@ -134,12 +134,17 @@ async fn an_apply_is_a_server_side_apply_by_its_manager() {
 #[tokio::test]
 async fn a_status_is_applied_to_its_subresource() {
     let (cluster, log) = cluster(|seen| (200, seen.body.clone()));
-    cluster.apply_status(&key(), json!({"phase": "Running"}), "us").await.unwrap();
+    let read = ObjectMeta {
+        uid: Some("u".to_owned()),
+        resource_version: Some("7".to_owned()),
+        ..ObjectMeta::default()
+    };
+    cluster.apply_status(&key(), &read, json!({"phase": "Running"}), "us").await.unwrap();
     let [seen] = log.all().try_into().unwrap();
     assert_eq!(seen.line(), "PATCH /api/v1/namespaces/ns/configmaps/a/status");
     assert_eq!(
         seen.body,
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ns"}, "status": {"phase": "Running"}})
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "7"}, "status": {"phase": "Running"}})
     );
 }
 

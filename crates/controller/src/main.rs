@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Parser;
+use cluster_access::ProxyRules;
 use fleetconfig_controller::backoff::BackoffPolicy;
 use fleetconfig_controller::cli::{Cli, Command, RunOptions};
 use fleetconfig_controller::commands::{self, apply_objects, check_ready, check_uninstall, install_crds};
@@ -111,6 +112,7 @@ async fn run(options: RunOptions) -> anyhow::Result<()> {
     };
     let server = config.cluster_url.to_string();
     let client = Client::try_from(config).context("cannot build a client")?;
-    let with = |runtime: &_| reconcilers(runtime, &server, &own.user_agent);
+    let proxy = ProxyRules::from_environment()?;
+    let with = |runtime: &_| reconcilers(runtime, &server, &own.user_agent, proxy);
     Box::pin(operator::run(client, settings, with, stop)).await.map_err(Into::into)
 }

@@ -87,6 +87,12 @@ pub struct ReconcileError {
 }
 
 impl ReconcileError {
+    /// Whether the object had changed since it was read.
+    pub fn is_stale(&self) -> bool {
+        let access = self.source.downcast_ref::<cluster_access::AccessError>();
+        access.is_some_and(|error| matches!(error.failure(), cluster_access::Failure::Stale { .. }))
+    }
+
     /// A failure that may pass with time.
     pub fn transient(reason: Reason, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { reason, cure: Cure::Retry, source: source.into() }

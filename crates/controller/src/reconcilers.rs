@@ -15,7 +15,7 @@ mod spoke;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cluster_access::{AccessOptions, Cluster, ObjectKey};
+use cluster_access::{AccessOptions, Cluster, ObjectKey, ProxyRules};
 use fleet_plan::endpoint::EndpointFacts;
 use fleet_plan::spoke::stage::Stage;
 use fleetconfig_api::v1beta1::Hub;
@@ -95,10 +95,12 @@ pub fn reconcilers(
     runtime: &Runtime,
     server: &str,
     user_agent: &str,
+    proxy: ProxyRules,
 ) -> Reconcilers<FleetReconciler, HubReconciler, SpokeReconciler> {
     let options = AccessOptions {
         user_agent: user_agent.to_owned(),
         tenure: runtime.tenure.clone(),
+        proxy,
         ..AccessOptions::default()
     };
     let observer = runtime.metrics.calls_to(ClusterRole::Home);

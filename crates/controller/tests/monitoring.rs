@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use fleetconfig_api::Reason;
+use serde_json::Value;
 
 const PREFIX: &str = "fleetconfig_controller_";
 
@@ -122,14 +123,52 @@ fn every_metric_is_in_the_dashboard() {
 }
 
 #[test]
-fn each_alert_has_its_section_of_the_runbooks_and_each_section_its_alert() {
+fn each_alert_has_its_page_of_the_runbooks_and_each_page_its_alert() {
     let alerts = read("deploy/helm/fleetconfig-controller/files/alerts.yaml");
-    let after = |prefix: &str, text: &str| -> BTreeSet<String> {
-        text.lines().filter_map(|line| line.trim().strip_prefix(prefix)).map(str::to_owned).collect()
+    let after = |prefix: &str, suffix: &str, text: &str| -> BTreeSet<String> {
+        let line = |line: &str| Some(line.trim().strip_prefix(prefix)?.strip_suffix(suffix)?.to_owned());
+        text.lines().filter_map(line).collect()
     };
-    let names = after("- alert: ", &alerts);
+    let names = after("- alert: ", "", &alerts);
     assert!(!names.is_empty(), "there is no alert");
-    assert_eq!(names, after("## ", &read("docs/runbooks.md")));
-    let linked = after("runbook_url: RUNBOOKS#", &alerts);
-    assert_eq!(linked, names.iter().map(|name| name.to_ascii_lowercase()).collect());
+    assert_eq!(after("runbook_url: RUNBOOKS/", ".md", &alerts), names);
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/runbooks");
+    let pages = std::fs::read_dir(&directory).unwrap_or_else(|error| panic!("{error}"));
+    let pages: BTreeSet<String> =
+        pages.filter_map(|entry| entry.ok()?.path().file_stem()?.to_str().map(str::to_owned)).collect();
+    assert_eq!(pages, names);
+    for name in &names {
+        assert!(read(&format!("docs/runbooks/{name}.md")).starts_with(&format!("# {name}\n")));
+    }
+}
+
+/// Expressions are PromQL: an alert that cannot be parsed makes Prometheus refuse all of them.
+#[test]
+fn every_expression_is_promql() {
+    let alerts = read("deploy/helm/fleetconfig-controller/files/alerts.yaml");
+    let of_alerts = alerts.lines().filter_map(|line| line.trim().strip_prefix("expr: ")).map(str::to_owned);
+    let dashboard: Value =
+        serde_json::from_str(&read("deploy/helm/fleetconfig-controller/files/dashboard.json"))
+            .unwrap_or_else(|error| panic!("{error}"));
+    let mut of_dashboard = Vec::new();
+    expressions(&dashboard, &mut of_dashboard);
+    assert!(!of_dashboard.is_empty(), "the dashboard has no expression");
+    for expression in of_alerts.chain(of_dashboard) {
+        // Grafana fills these in.
+        let expression = expression.replace("$__rate_interval", "5m").replace("$__range", "1h");
+        if let Err(error) = promql_parser::parser::parse(&expression) {
+            panic!("{expression}: {error}");
+        }
+    }
+}
+
+fn expressions(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("expr").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| expressions(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| expressions(value, found)),
+        _ => {}
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each part declares what it uses next to the plan that uses it: [`operator`] the watches, statuses
 //! and the election, [`hub`] a hub on this cluster, [`spoke`] the spokes of such a hub and a spoke that
-//! is this cluster. `cargo xtask codegen` writes `deploy/rbac` from them, and a scenario runs the
+//! is this cluster, [`webhook`] the certificate of the webhook. `cargo xtask codegen` writes `deploy/rbac` from them, and a scenario runs the
 //! operator with exactly these rights and compares them with the audit log. Other clusters are reached
 //! with the rights of their kubeconfigs.
 //!
@@ -12,6 +12,7 @@
 mod hub;
 mod operator;
 mod spoke;
+mod webhook;
 
 use std::collections::BTreeSet;
 
@@ -32,11 +33,15 @@ pub enum Scope {
     KubeSystem,
     /// In `default`, where Kubernetes keeps the events of objects without a namespace.
     Default,
+    /// In the whole cluster, if the operator makes the webhook's certificate itself.
+    Webhook,
+    /// As [`Scope::Release`], if the operator makes the webhook's certificate itself.
+    WebhookAuthority,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Cluster,
         Self::Watched,
         Self::Kubeconfigs,
@@ -44,6 +49,8 @@ impl Scope {
         Self::Release,
         Self::KubeSystem,
         Self::Default,
+        Self::Webhook,
+        Self::WebhookAuthority,
     ];
 
     /// The name of its file in `deploy/rbac`.
@@ -56,6 +63,19 @@ impl Scope {
             Self::Release => "release.yaml",
             Self::KubeSystem => "kube-system.yaml",
             Self::Default => "default.yaml",
+            Self::Webhook => "webhook.yaml",
+            Self::WebhookAuthority => "webhook-authority.yaml",
+        }
+    }
+
+    /// Whether rights of this scope hold for objects in a namespace, empty for those without one. `release`
+    /// is the namespace that the operator runs in.
+    fn holds_in(self, namespace: &str, release: &str) -> bool {
+        match self {
+            Self::Cluster | Self::Watched | Self::Kubeconfigs | Self::WatchedSecrets | Self::Webhook => true,
+            Self::Release | Self::WebhookAuthority => namespace == release,
+            Self::KubeSystem => namespace == "kube-system",
+            Self::Default => namespace == "default",
         }
     }
 }
@@ -68,8 +88,9 @@ pub enum Purpose {
     /// Another check asks for it while a request is answered: the API server's guard against handing
     /// out more than one has, or an admission webhook of OCM's. It never shows as a request.
     Checked,
-    /// Requests are made with it in a state that is rare: a repair, or a field that few set.
-    Rare,
+    /// Requests are made with it when the same event happens twice within minutes, which the client that
+    /// publishes events makes a series of.
+    Repeated,
 }
 
 /// One rule, with its reason.
@@ -98,6 +119,8 @@ pub struct Asked {
     pub group: String,
     /// Resource with its subresource.
     pub resource: String,
+    /// Namespace of the object; empty for one without, and for all of them.
+    pub namespace: String,
     /// Name of the object; empty when the request named none.
     pub name: String,
     /// Verb.
@@ -105,9 +128,10 @@ pub struct Asked {
 }
 
 impl Right {
-    /// Whether it covers the request. Where the object lies is not looked at.
-    pub fn covers(&self, asked: &Asked) -> bool {
+    /// Whether it covers the request of an operator that runs in the namespace `release`.
+    pub fn covers(&self, asked: &Asked, release: &str) -> bool {
         self.group == asked.group
+            && self.scope.holds_in(&asked.namespace, release)
             && self.resources.contains(&asked.resource.as_str())
             && self.verbs.contains(&asked.verb.as_str())
             && (self.names.is_empty() || self.names.contains(&asked.name.as_str()))
@@ -116,14 +140,14 @@ impl Right {
 
 /// Every right that the operator needs on its own cluster.
 pub fn all() -> impl Iterator<Item = &'static Right> {
-    operator::RIGHTS.iter().chain(hub::RIGHTS).chain(spoke::RIGHTS)
+    operator::RIGHTS.iter().chain(hub::RIGHTS).chain(spoke::RIGHTS).chain(webhook::RIGHTS)
 }
 
 /// The verbs on resources that are held for requests and were never asked for, one line each.
 ///
 /// A server-side apply is a `patch` to the audit log, while the API server also wants `create`, in case
 /// that the object is not there yet; so `create` counts as asked for where `patch` was.
-pub fn unused(asked: &BTreeSet<Asked>) -> Vec<String> {
+pub fn unused(asked: &BTreeSet<Asked>, release: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for right in all().filter(|right| right.purpose == Purpose::Used) {
         for resource in right.resources {
@@ -133,7 +157,7 @@ pub fn unused(asked: &BTreeSet<Asked>) -> Vec<String> {
                 let used = asked.iter().any(|asked| {
                     asked.resource == *resource
                         && verbs.contains(&asked.verb.as_str())
-                        && right.covers(&Asked { verb: (*verb).to_owned(), ..asked.clone() })
+                        && right.covers(&Asked { verb: (*verb).to_owned(), ..asked.clone() }, release)
                 });
                 if !used {
                     lines.push(format!("{verb} {resource} {:?} ({})", right.names, right.why));
@@ -172,7 +196,10 @@ mod tests {
 
     #[test]
     fn secrets_are_listed_in_kube_system_and_in_namespaces_that_are_named() {
-        let lists = |right: &&Right| right.resources.contains(&"secrets") && right.verbs.contains(&"list");
+        // One that is named may be watched, and a watch begins with a list of that one.
+        let lists = |right: &&Right| {
+            right.resources.contains(&"secrets") && right.verbs.contains(&"list") && right.names.is_empty()
+        };
         let named = [Scope::KubeSystem, Scope::WatchedSecrets];
         assert!(all().filter(lists).all(|right| named.contains(&right.scope)));
     }
@@ -186,16 +213,35 @@ mod tests {
                     right.verbs.iter().map(move |verb| Asked {
                         group: right.group.to_owned(),
                         resource: (*resource).to_owned(),
+                        namespace: match right.scope {
+                            Scope::KubeSystem => "kube-system".to_owned(),
+                            Scope::Default => "default".to_owned(),
+                            _ => "release".to_owned(),
+                        },
                         name: names.first().copied().unwrap_or_default().to_owned(),
                         verb: (*verb).to_owned(),
                     })
                 })
             })
             .collect();
-        assert_eq!(unused(&all_asked), Vec::<String>::new());
+        assert_eq!(unused(&all_asked, "release"), Vec::<String>::new());
         let without: BTreeSet<Asked> =
             all_asked.into_iter().filter(|asked| asked.resource != "leases").collect();
-        assert!(unused(&without).iter().all(|line| line.contains("leases")));
-        assert!(!unused(&without).is_empty());
+        assert!(unused(&without, "release").iter().all(|line| line.contains("leases")));
+        assert!(!unused(&without, "release").is_empty());
+    }
+
+    #[test]
+    fn a_right_in_one_namespace_is_none_in_another() {
+        let bootstrap = all().find(|right| right.scope == Scope::KubeSystem).unwrap();
+        let asked = |namespace: &str| Asked {
+            group: String::new(),
+            resource: "secrets".to_owned(),
+            namespace: namespace.to_owned(),
+            name: String::new(),
+            verb: "list".to_owned(),
+        };
+        assert!(bootstrap.covers(&asked("kube-system"), "release"));
+        assert!(!bootstrap.covers(&asked("release"), "release"));
     }
 }

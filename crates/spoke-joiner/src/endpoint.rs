@@ -22,7 +22,7 @@ pub(crate) async fn verified(
         Some(server) if spoke_is_hub => server,
         _ => endpoint.server.as_str(),
     };
-    match tls_probe(address, &endpoint.ca_pem, hub.request_timeout()).await {
+    match tls_probe(address, &endpoint.ca_pem, hub.proxy(), hub.request_timeout()).await {
         Ok(()) => Ok(endpoint),
         Err(error) => Err(refused(&error, &endpoint)),
     }

@@ -18,6 +18,7 @@ pub(crate) mod phases;
 mod relay;
 pub(crate) mod remote_hub;
 pub(crate) mod replicas;
+mod upstream_crds;
 pub(crate) mod walks;
 
 use anyhow::{Context, Result};

@@ -146,7 +146,7 @@ impl CheckedKubeconfig {
         let mut config = Config::new(self.server.clone());
         config.root_cert = self.ca_der.clone();
         config.tls_server_name = self.tls_server_name.clone();
-        config.proxy_url = self.proxy.clone();
+        config.proxy_url = self.proxy.clone().or_else(|| options.proxy.proxy_for(&self.server));
         config.connect_timeout = Some(options.connect_timeout);
         config.default_retry = false;
         config.headers.push((USER_AGENT, agent));

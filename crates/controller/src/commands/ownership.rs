@@ -1,7 +1,8 @@
 //! Whose fields are whose: what Helm has set becomes the chart's.
 //!
 //! Upstream's chart, and charts before the hook existed, had Helm itself write these objects, as field
-//! manager `helm`. An apply by another manager would be a conflict where the value changes, and where
+//! manager `helm`, or whoever ran Helm for it: Flux writes as `helm-controller`, and Argo CD, which renders
+//! the chart and applies what comes out, as `argocd-controller`. An apply by another manager would be a conflict where the value changes, and where
 //! the chart does not set a field any more the field would stay for ever. So Helm's entry in
 //! `managedFields` is merged into ours first.
 //!
@@ -13,8 +14,12 @@ use serde_json::{Map, Value, json};
 
 use super::apply_objects::FIELD_MANAGER;
 
-/// The name under which Helm writes.
-const HELM: &str = "helm";
+/// The names under which Helm writes, and Flux for it.
+const HELM: &[&str] = &["helm", "helm-controller"];
+
+/// The name under which Argo CD writes. Also what is in Git by itself and comes from no chart, so it counts
+/// only for objects that carry the labels of a chart.
+const ARGO_CD: &str = "argocd-controller";
 
 /// The patch that makes Helm's fields ours before `document` is applied; none when it has none. It
 /// fails if the object has changed since it was read.
@@ -22,7 +27,12 @@ pub(super) fn adoption(live: &DynamicObject, document: &Value) -> Option<Vec<Val
     let version = live.metadata.resource_version.as_deref()?;
     let entries = serde_json::to_value(live.metadata.managed_fields.as_ref()?).ok()?;
     let Value::Array(entries) = entries else { return None };
-    let entries = merged(entries, document)?;
+    let labels = live.metadata.labels.as_ref();
+    let of_a_chart = labels.is_some_and(|labels| {
+        labels.contains_key("helm.sh/chart")
+            || labels.get("app.kubernetes.io/managed-by").is_some_and(|by| by == "Helm")
+    });
+    let entries = merged(entries, document, of_a_chart)?;
     Some(vec![
         json!({"op": "test", "path": "/metadata/resourceVersion", "value": version}),
         json!({"op": "replace", "path": "/metadata/managedFields", "value": entries}),
@@ -31,9 +41,13 @@ pub(super) fn adoption(live: &DynamicObject, document: &Value) -> Option<Vec<Val
 
 /// The entries with Helm's merged into ours; none when Helm has none. Entries of another version of
 /// the API stay: their fields may have other names.
-fn merged(entries: Vec<Value>, document: &Value) -> Option<Vec<Value>> {
+fn merged(entries: Vec<Value>, document: &Value, of_a_chart: bool) -> Option<Vec<Value>> {
+    let from_a_chart = |entry: &Value| {
+        let manager = text(entry, "manager");
+        HELM.contains(&manager) || of_a_chart && manager == ARGO_CD
+    };
     let (helms, mut others): (Vec<Value>, Vec<Value>) =
-        entries.into_iter().partition(|entry| is_of(entry, HELM) && text(entry, "subresource").is_empty());
+        entries.into_iter().partition(|entry| from_a_chart(entry) && text(entry, "subresource").is_empty());
     let first = helms.first()?;
     let version = text(first, "apiVersion").to_owned();
     let (helms, stay): (Vec<Value>, Vec<Value>) =
@@ -125,21 +139,22 @@ mod tests {
 
     #[test]
     fn without_helm_there_is_nothing_to_adopt() {
-        assert_eq!(merged(vec![entry("kubectl", "Update", json!({"f:a": {}}))], &Value::Null), None);
-        let mut status = entry(HELM, "Update", json!({"f:status": {}}));
+        assert_eq!(merged(vec![entry("kubectl", "Update", json!({"f:a": {}}))], &Value::Null, true), None);
+        let mut status = entry("helm", "Update", json!({"f:status": {}}));
         status["subresource"] = "status".into();
-        assert_eq!(merged(vec![status], &Value::Null), None);
+        assert_eq!(merged(vec![status], &Value::Null, true), None);
     }
 
     #[test]
     fn what_helm_and_we_have_set_becomes_one_entry() {
-        let helm = entry(HELM, "Update", json!({"f:spec": {"f:a": {}, "f:b": {"f:c": {}}}}));
+        let helm = entry("helm", "Update", json!({"f:spec": {"f:a": {}, "f:b": {"f:c": {}}}}));
         let ours = entry(FIELD_MANAGER, "Apply", json!({"f:spec": {".": {}, "f:b": {"f:d": {}}}}));
         let user = entry("kubectl", "Update", json!({"f:spec": {"f:e": {}}}));
-        let mut older = entry(HELM, "Apply", json!({"f:spec": {"f:old": {}}}));
+        let mut older = entry("helm", "Apply", json!({"f:spec": {"f:old": {}}}));
         older["apiVersion"] = "g/v0".into();
         let all =
-            merged(vec![helm, ours, user.clone(), older.clone()], &json!({"spec": {"b": {"c": 1}}})).unwrap();
+            merged(vec![helm, ours, user.clone(), older.clone()], &json!({"spec": {"b": {"c": 1}}}), false)
+                .unwrap();
         let united = json!({"f:spec": {".": {}, "f:a": {}, "f:b": {"f:c": {}, "f:d": {}}}});
         assert_eq!(all, [user, older, entry(FIELD_MANAGER, "Apply", united)]);
     }
@@ -153,11 +168,21 @@ mod tests {
         let document = json!({"spec": {"hub": {}, "spokes": [
             {"name": "x", "klusterlet": {}}, {"name": "y", "klusterlet": {"mode": "Default"}},
         ]}});
-        let all = merged(vec![entry(HELM, "Update", helm)], &document).unwrap();
+        let all = merged(vec![entry("helm", "Update", helm)], &document, false).unwrap();
         let fields = json!({"f:spec": {"f:hub": {}, "f:gone": {"f:b": {}}, "f:spokes": {
             "k:{\"name\":\"x\"}": {"f:name": {}, "f:klusterlet": {}},
             "k:{\"name\":\"y\"}": {"f:name": {}, "f:klusterlet": {"f:mode": {}}},
         }}});
         assert_eq!(all, [entry(FIELD_MANAGER, "Apply", fields)]);
+    }
+
+    #[test]
+    fn flux_writes_for_helm_and_argo_cd_what_carries_the_labels_of_a_chart() {
+        let by = |manager: &str| vec![entry(manager, "Update", json!({"f:spec": {"f:a": {}}}))];
+        let ours = [entry(FIELD_MANAGER, "Apply", json!({"f:spec": {"f:a": {}}}))];
+        let document = json!({"spec": {"a": 1}});
+        assert_eq!(merged(by("helm-controller"), &document, false).unwrap(), ours);
+        assert_eq!(merged(by("argocd-controller"), &document, true).unwrap(), ours);
+        assert_eq!(merged(by("argocd-controller"), &document, false), None);
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::Shared;
 use super::handed_on::HandedOn;
-use super::report::{RECHECK, failed};
+use super::report::{RECHECK, Told, failed};
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
 
 /// Field manager of the Hubs and Spokes that a FleetConfig makes.
@@ -188,6 +188,10 @@ impl FleetReconciler {
         let children = LiveChildren { hub: hub.as_deref(), spokes: &spokes, blocked };
         let new = status(fleet, children, pass.now);
         let told = self.shared.tell(fleet, fleet.status.as_ref(), &new, pass).await?;
+        if told == Told::Written {
+            let before = fleet.status.as_ref().map(|status| status.conditions.as_slice());
+            self.shared.announce_conditions(fleet, before.unwrap_or_default(), &new.conditions);
+        }
         Ok(told.next(Next::Await))
     }
 }
@@ -218,7 +222,8 @@ impl Reconcile<FleetConfig> for FleetReconciler {
             self.remove(&fleet, hub.as_ref(), &spokes).await?;
             return Ok(next);
         }
-        self.shared.add_finalizer(&fleet, names::FINALIZER_CLEANUP).await?;
+        let guarded = self.shared.add_finalizer(&fleet, names::FINALIZER_CLEANUP).await?;
+        let fleet = guarded.unwrap_or(fleet);
         // A paused FleetConfig still hands its specs on, because that is how its children are paused.
         let blocked = self.make(&fleet).await?;
         self.prune(&fleet, &spokes).await?;

@@ -322,7 +322,8 @@ impl Reconcile<Hub> for HubReconciler {
             };
             return self.report(&hub, pass, report).await;
         }
-        self.shared.add_finalizer(&hub, names::FINALIZER_HUB_CLEANUP).await?;
+        let guarded = self.shared.add_finalizer(&hub, names::FINALIZER_HUB_CLEANUP).await?;
+        let hub = guarded.unwrap_or(hub);
         let report = self.keep(&hub, pass).await;
         if let Some(wait) = Self::still_loading(&hub, &report, pass.now) {
             return Ok(Next::After(wait));

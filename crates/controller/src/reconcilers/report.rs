@@ -40,6 +40,9 @@ where
 /// How soon something is looked at again that hangs on an object which nobody watches.
 pub(super) const RECHECK: Duration = Duration::from_secs(20);
 
+/// How soon a status is tried again whose object has changed meanwhile, if no event comes first.
+pub(super) const STALE: Duration = Duration::from_secs(1);
+
 /// When to look again at what was said: a reason that a change of another object would end is
 /// looked at again by itself, because that object is not watched.
 pub(super) fn recheck(drafts: &[Draft], next: Next) -> Next {
@@ -114,7 +117,12 @@ impl Shared {
         if let Some(rest) = wait(change, self.echo.told(&uid), pass.now) {
             return Ok(Told::Later(rest));
         }
-        self.write_status(object, old, new).await?;
+        match self.write_status(object, old, new).await {
+            Ok(_) => {}
+            // The object has changed since it was read. Its new state is on its way here.
+            Err(error) if error.is_stale() => return Ok(Told::Later(STALE)),
+            Err(error) => return Err(error),
+        }
         self.echo.tell(uid, pass.now);
         Ok(Told::Written)
     }
@@ -139,20 +147,33 @@ impl Shared {
         }
         let status = serde_json::to_value(new)
             .map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
-        let answer = self.home.apply_status(&key(object), status, STATUS_MANAGER).await.map_err(failed)?;
+        let answer = self
+            .home
+            .apply_status(&key(object), object.meta(), status, STATUS_MANAGER)
+            .await
+            .map_err(failed)?;
         let written: K =
             answer.try_parse().map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
         self.echo.wrote(&written);
         Ok(Some(written))
     }
 
-    /// Adds a finalizer before the first effect that it guards.
-    pub(super) async fn add_finalizer<K>(&self, object: &K, finalizer: &str) -> Result<(), ReconcileError>
+    /// Adds a finalizer before the first effect that it guards; the object as it is then, if that took a
+    /// write.
+    pub(super) async fn add_finalizer<K>(
+        &self,
+        object: &K,
+        finalizer: &str,
+    ) -> Result<Option<K>, ReconcileError>
     where
-        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+            + Clone
+            + DeserializeOwned
+            + Send
+            + 'static,
     {
         if object.finalizers().iter().any(|present| present == finalizer) {
-            return Ok(());
+            return Ok(None);
         }
         let mut all = object.finalizers().to_vec();
         all.push(finalizer.to_owned());
@@ -161,8 +182,12 @@ impl Shared {
             json!({ "op": "test", "path": "/metadata/resourceVersion", "value": version }),
             json!({ "op": "add", "path": "/metadata/finalizers", "value": all }),
         ];
-        self.home.json_patch(&key(object), &operations, FINALIZER_MANAGER).await.map_err(failed)?;
-        Ok(())
+        let answer =
+            self.home.json_patch(&key(object), &operations, FINALIZER_MANAGER).await.map_err(failed)?;
+        let written: K =
+            answer.try_parse().map_err(|error| ReconcileError::terminal(Reason::InternalError, error))?;
+        self.echo.wrote(&written);
+        Ok(Some(written))
     }
 
     /// Whether this process has taken its finalizers off this very object.
@@ -221,22 +246,47 @@ impl Shared {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         let Some(ready) = drafts.iter().find(|draft| draft.kind == condition::READY) else { return };
+        let stalled = drafts.iter().any(|draft| draft.kind == condition::STALLED && draft.holds);
+        self.announce_ready(object, before, (ready.holds, ready.reason, &ready.message), stalled);
+    }
+
+    /// As [`Shared::announce`], for conditions that are merged already.
+    pub(super) fn announce_conditions<K>(&self, object: &K, before: &[Condition], now: &[Condition])
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        let find = |kind: &str| now.iter().find(|condition| condition.type_ == kind);
+        let holds = |held: &Condition| held.status == ConditionStatus::True;
+        let Some(ready) = find(condition::READY) else { return };
+        let Some(reason) = ready.known_reason() else { return };
+        let stalled = find(condition::STALLED).is_some_and(holds);
+        self.announce_ready(object, before, (holds(ready), reason, &ready.message), stalled);
+    }
+
+    fn announce_ready<K>(
+        &self,
+        object: &K,
+        before: &[Condition],
+        (ready, reason, message): (bool, Reason, &str),
+        stalled: bool,
+    ) where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
         let old = before.iter().find(|condition| condition.type_ == condition::READY);
         let same = old.is_some_and(|old| {
-            (old.status == ConditionStatus::True) == ready.holds && old.reason == ready.reason.as_str()
+            (old.status == ConditionStatus::True) == ready && old.reason == reason.as_str()
         });
         if same {
             return;
         }
-        let trouble =
-            !ready.holds && drafts.iter().any(|draft| draft.kind == condition::STALLED && draft.holds);
+        let trouble = !ready && stalled;
         let name = key(object);
         if trouble {
-            warn!(object = %name, reason = ready.reason.as_str(), message = ready.message, "stalled");
+            warn!(object = %name, reason = reason.as_str(), message, "stalled");
         } else {
-            info!(object = %name, ready = ready.holds, reason = ready.reason.as_str(), message = ready.message);
+            info!(object = %name, ready, reason = reason.as_str(), message);
         }
-        self.event(object, trouble, ready.reason, &ready.message);
+        self.event(object, trouble, reason, message);
     }
 
     /// Says of an object that cannot be read as its kind what is wrong with it, once per generation.
@@ -266,7 +316,7 @@ impl Shared {
             meta.namespace.clone().unwrap_or_default(),
             meta.name.clone().unwrap_or_default(),
         );
-        self.home.apply_status(&key, status, STATUS_MANAGER).await.map_err(failed)?;
+        self.home.apply_status(&key, meta, status, STATUS_MANAGER).await.map_err(failed)?;
         self.invalid().insert(uid, generation);
         Ok(Next::Await)
     }

@@ -33,7 +33,7 @@ use super::Shared;
 use super::cluster_events::OnHub;
 use super::hub::next;
 use super::hub_of_spoke::{KnownHub, NoHub, ReadyToJoin};
-use super::report::{Told, look, recheck};
+use super::report::{STALE, Told, look, recheck};
 use crate::hub_watch::{HubView, carried_content_of};
 use crate::metrics::ClusterRole;
 use crate::reconcile::{Next, Pass, Reconcile, ReconcileError};
@@ -457,9 +457,15 @@ impl Reconcile<Spoke> for SpokeReconciler {
             let report = Report::said(paused(spoke.status.as_ref()));
             return self.report(&spoke, pass, report).await;
         }
-        self.shared.add_finalizer(&spoke, names::FINALIZER_HUB_CLEANUP).await?;
-        if let Some(committed) = self.commit_name(&spoke, pass).await? {
-            spoke = committed;
+        if let Some(guarded) = self.shared.add_finalizer(&spoke, names::FINALIZER_HUB_CLEANUP).await? {
+            spoke = guarded;
+        }
+        match self.commit_name(&spoke, pass).await {
+            Ok(Some(committed)) => spoke = committed,
+            Ok(None) => {}
+            // Somebody has changed the Spoke since it was read.
+            Err(error) if error.is_stale() => return Ok(Next::After(STALE)),
+            Err(error) => return Err(error),
         }
         match self.join(&spoke, pass).await {
             Some(report) => self.report(&spoke, pass, report).await,

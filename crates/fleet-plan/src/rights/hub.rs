@@ -1,6 +1,6 @@
 //! A hub on this cluster.
 
-use super::Purpose::{Checked, Rare, Used};
+use super::Purpose::{Checked, Used};
 use super::{Right, Scope};
 
 /// The rights.
@@ -89,7 +89,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "Pull credentials of OCM's operators, when values give some; and whether there are any, before a hub or spoke is taken away.",
         scope: Scope::Cluster,
-        purpose: Rare,
+        purpose: Used,
         group: "",
         resources: &["secrets"],
         names: &["open-cluster-management-image-pull-credentials"],

@@ -1,6 +1,6 @@
 //! Watches, statuses, events and the election.
 
-use super::Purpose::{Rare, Used};
+use super::Purpose::{Repeated, Used};
 use super::{Right, Scope};
 
 const OURS: &str = "fleetconfig.open-cluster-management.io";
@@ -64,7 +64,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "The text behind valuesFrom.",
         scope: Scope::Watched,
-        purpose: Rare,
+        purpose: Used,
         group: "",
         resources: &["configmaps"],
         names: &[],
@@ -91,7 +91,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "An event that repeats becomes a series.",
         scope: Scope::Watched,
-        purpose: Rare,
+        purpose: Repeated,
         group: "events.k8s.io",
         resources: &["events"],
         names: &[],
@@ -109,7 +109,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "An event that repeats becomes a series.",
         scope: Scope::Default,
-        purpose: Rare,
+        purpose: Repeated,
         group: "events.k8s.io",
         resources: &["events"],
         names: &[],
@@ -127,7 +127,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "That a kubeconfig came or changed is noticed at once, where the namespaces are named.",
         scope: Scope::WatchedSecrets,
-        purpose: Rare,
+        purpose: Used,
         group: "",
         resources: &["secrets"],
         names: &[],

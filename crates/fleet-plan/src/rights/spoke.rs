@@ -1,6 +1,6 @@
 //! The spokes of a hub on this cluster, and a spoke that is this cluster.
 
-use super::Purpose::{Checked, Rare, Used};
+use super::Purpose::{Checked, Used};
 use super::{Right, Scope};
 
 /// The rights.
@@ -80,7 +80,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "Bootstrap tokens of spokes that are joining, when the hub asks for them. Their names hold a random id.",
         scope: Scope::KubeSystem,
-        purpose: Rare,
+        purpose: Used,
         group: "",
         resources: &["secrets"],
         names: &[],
@@ -179,7 +179,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "The same works, when they change, and when a spoke is to do without.",
         scope: Scope::Cluster,
-        purpose: Rare,
+        purpose: Used,
         group: "work.open-cluster-management.io",
         resources: &["manifestworks"],
         names: &["fleetconfig-klusterlet", "fleetconfig-klusterlet-crd"],
@@ -188,7 +188,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "The priority class of the agents, when values ask for one.",
         scope: Scope::Cluster,
-        purpose: Rare,
+        purpose: Used,
         group: "scheduling.k8s.io",
         resources: &["priorityclasses"],
         names: &["klusterlet-critical"],

@@ -5,7 +5,7 @@
 {{- end }}
 {{- $errors := list }}
 {{- $image := include "fleetconfig.image" . }}
-{{- if contains "open-cluster-management/fleetconfig-controller:" $image }}
+{{- if regexMatch "^quay\\.io/open-cluster-management/fleetconfig-controller([:@]|$)" $image }}
 {{- $errors = append $errors (printf "the image %s is upstream's controller, which this chart cannot run: remove image.repository, image.tag and imageOverride, or name this operator's image" $image) }}
 {{- end }}
 {{- if .Values.devspaceEnabled }}
@@ -55,6 +55,55 @@
 {{- end }}
 {{- if and (or .Values.certificates.issuerRef .Values.certificates.clusterIssuer.enabled) (ne .Values.admissionWebhooks.certificate.source "CertManager") }}
 {{- $notes = append $notes "certificates.* changes nothing while the operator makes the webhook's certificate itself: remove it, or set admissionWebhooks.certificate.source to CertManager." }}
+{{- end }}
+{{- $fleet := .Values.fleetConfig }}
+{{- if $fleet.enabled }}
+{{- if and .Values.topologyResources.enabled (not (and $fleet.hub.kubeconfig.inCluster $fleet.hub.clusterManager.enabled)) }}
+{{- $notes = append $notes "topologyResources.enabled changes nothing: its objects are made on a hub with a ClusterManager that is the cluster of this release. Make them on the hub by hand, or set it to false." }}
+{{- end }}
+{{- if $fleet.hub.force }}
+{{- $notes = append $notes "fleetConfig.hub.force changes nothing: there are no checks that may be skipped. Remove it." }}
+{{- end }}
+{{- if ne (int $fleet.logVerbosity) 0 }}
+{{- $notes = append $notes "fleetConfig.logVerbosity changes nothing: it is the verbosity of a program that does not run here. The operator's logs follow logLevel." }}
+{{- end }}
+{{- if ne (int $fleet.timeout) 300 }}
+{{- $notes = append $notes "fleetConfig.timeout is how long a deletion waits for a spoke that does not answer; nothing else has this limit." }}
+{{- end }}
+{{- if ne $fleet.registrationAuth.driver "csr" }}
+{{- $notes = append $notes (printf "fleetConfig.registrationAuth.driver %s is not built yet: the Hub says NotYetSupported, and nothing is done. Set it to csr." $fleet.registrationAuth.driver) }}
+{{- end }}
+{{- if $fleet.hub.singletonControlPlane.enabled }}
+{{- $notes = append $notes "fleetConfig.hub.singletonControlPlane is not built yet: the Hub says NotYetSupported, and nothing is done." }}
+{{- end }}
+{{- if concat ($fleet.hubAddOns | default list) ($fleet.hub.hubAddOns | default list) (include "fleetconfig.addOnConfigs" . | fromJsonArray) }}
+{{- $notes = append $notes "hubAddOns and addOnConfigs are not built yet: the Hub says NotYetSupported in AddonsConfigured, and everything else is done." }}
+{{- end }}
+{{- $seen := dict }}
+{{- range $fleet.spokes }}
+{{- $in := .klusterlet | default dict }}
+{{- if eq (toString $in.mode) "Hosted" }}{{ $_ := set $seen "hosted" (append ($seen.hosted | default list) .name) }}{{ end }}
+{{- if .addOns }}{{ $_ := set $seen "addOns" (append ($seen.addOns | default list) .name) }}{{ end }}
+{{- $cleanup := .cleanupConfig | default dict }}
+{{- range list "purgeKubeconfigSecret" "purgeAgentNamespace" "forceClusterDrain" }}
+{{- if get $cleanup . }}{{ $_ := set $seen . true }}{{ end }}
+{{- end }}
+{{- end }}
+{{- with $seen.hosted }}
+{{- $notes = append $notes (printf "klusterlet.mode Hosted is not built yet: these spokes say NotYetSupported, and nothing is done for them: %s." (join ", " .)) }}
+{{- end }}
+{{- with $seen.addOns }}
+{{- $notes = append $notes (printf "spokes[].addOns is not built yet: these spokes say NotYetSupported in AddonsConfigured, and everything else is done: %s." (join ", " .)) }}
+{{- end }}
+{{- if $seen.purgeKubeconfigSecret }}
+{{- $notes = append $notes "spokes[].cleanupConfig.purgeKubeconfigSecret changes nothing: THE SECRETS WITH KUBECONFIGS STAY. When a spoke's PivotComplete is True, its Secret is not needed any more: delete it." }}
+{{- end }}
+{{- if $seen.purgeAgentNamespace }}
+{{- $notes = append $notes "spokes[].cleanupConfig.purgeAgentNamespace changes nothing: OCM removes the agents' namespace with the klusterlet." }}
+{{- end }}
+{{- if $seen.forceClusterDrain }}
+{{- $notes = append $notes "spokes[].cleanupConfig.forceClusterDrain changes nothing: works of others hold a deletion until they are gone." }}
+{{- end }}
 {{- end }}
 {{- toJson $notes }}
 {{- end }}

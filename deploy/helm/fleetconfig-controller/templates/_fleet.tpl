@@ -1,13 +1,20 @@
 {{/* The objects that declare the fleet, from the values of both of upstream's layouts. */}}
 
-{{/* FleetConfig, HubAndSpokes or None. A Hub that a FleetConfig has made says nothing; one that this
-     release owns is kept being managed; anybody else's is left alone. */}}
+{{/* FleetConfig, HubAndSpokes or None. A FleetConfig that this release owns stays one. A Hub that a
+     FleetConfig has made says nothing; one that this release owns is kept being managed; anybody
+     else's is left alone. */}}
 {{- define "fleetconfig.mode" -}}
 {{- if not .Values.fleetConfig.enabled }}None
 {{- else if ne .Values.fleetConfig.kind "Auto" }}{{ .Values.fleetConfig.kind }}
 {{- else }}
 {{- $ours := false }}
 {{- $theirs := false }}
+{{- $fleet := false }}
+{{- if .Capabilities.APIVersions.Has "fleetconfig.open-cluster-management.io/v1alpha1/FleetConfig" }}
+{{- with lookup "fleetconfig.open-cluster-management.io/v1alpha1" "FleetConfig" .Release.Namespace .Values.fleetConfig.name }}
+{{- $fleet = eq (index (.metadata.annotations | default dict) "meta.helm.sh/release-name" | default "") $.Release.Name }}
+{{- end }}
+{{- end }}
 {{- if .Capabilities.APIVersions.Has "fleetconfig.open-cluster-management.io/v1beta1/Hub" }}
 {{- range (lookup "fleetconfig.open-cluster-management.io/v1beta1" "Hub" .Release.Namespace "").items }}
 {{- $composed := false }}
@@ -18,7 +25,7 @@
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if $ours }}HubAndSpokes{{ else if $theirs }}None{{ else }}FleetConfig{{ end }}
+{{- if $fleet }}FleetConfig{{ else if $ours }}HubAndSpokes{{ else if $theirs }}None{{ else }}FleetConfig{{ end }}
 {{- end }}
 {{- end }}
 
@@ -42,6 +49,13 @@
 {{- $empty := or (kindIs "invalid" $value) (and (not (kindIs "bool" $value)) (not (kindIs "float64" $value)) (not (kindIs "int64" $value)) (empty $value)) }}
 {{- if not $empty }}{{ $_ := set $out $key $value }}{{ end }}
 {{- end }}
+{{- toJson $out }}
+{{- end }}
+
+{{/* A release and its registry: each from the last of these that names it. As JSON. */}}
+{{- define "fleetconfig.source" -}}
+{{- $out := dict }}
+{{- range . }}{{ $out = mustMergeOverwrite $out (include "fleetconfig.compact" (. | default dict) | fromJson) }}{{ end }}
 {{- toJson $out }}
 {{- end }}
 
@@ -112,7 +126,7 @@
 {{- if $hub.clusterManager.useBootstrapToken }}{{ $_ := set $manager "useBootstrapToken" true }}{{ end }}
 {{- with $manager.featureGates }}{{ $_ := set $manager "featureGates" (include "fleetconfig.gates" .) }}{{ end }}
 {{- with $manager.resources }}{{ $_ := set $manager "resources" (include "fleetconfig.containerResources" . | fromJson) }}{{ end }}
-{{- $_ := set $manager "source" (default $fleet.source $manager.source) }}
+{{- $_ := set $manager "source" (include "fleetconfig.source" (list $fleet.source $manager.source) | fromJson) }}
 {{- $_ := set $out "clusterManager" $manager }}
 {{- end }}
 {{- toJson $out }}
@@ -168,8 +182,10 @@
 {{- $cleanup = omit $cleanup "purgeKlusterletOperator" }}
 {{- if eq .mode "FleetConfig" }}
 {{- if kindIs "bool" $purge }}{{ $_ := set $klusterlet "purgeOperator" $purge }}{{ end }}
-{{- if not $klusterlet.source }}{{ $_ := set $klusterlet "source" (default $fleet.source $fleet.hub.clusterManager.source) }}{{ end }}
-{{- else if kindIs "bool" $purge }}{{ $_ := set $cleanup "purgeKlusterletOperator" $purge }}
+{{- $_ := set $klusterlet "source" (include "fleetconfig.source" (list $fleet.source $fleet.hub.clusterManager.source $klusterlet.source) | fromJson) }}
+{{- else }}
+{{- if kindIs "bool" $purge }}{{ $_ := set $cleanup "purgeKlusterletOperator" $purge }}{{ end }}
+{{- with $klusterlet.source }}{{ $_ := set $klusterlet "source" (include "fleetconfig.source" (list $fleet.source $fleet.hub.clusterManager.source .) | fromJson) }}{{ end }}
 {{- end }}
 {{- with $cleanup }}{{ $_ := set $out "cleanupConfig" . }}{{ end }}
 {{- with $klusterlet }}{{ $_ := set $out "klusterlet" . }}{{ end }}

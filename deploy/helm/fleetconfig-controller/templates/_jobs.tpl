@@ -21,6 +21,12 @@ spec:
     metadata:
       labels: {{ include "fleetconfig.labels" $root | nindent 8 }}
         app.kubernetes.io/component: job
+        {{- with $root.Values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with $root.Values.podAnnotations }}
+      annotations: {{ toYaml . | nindent 8 }}
+      {{- end }}
     spec:
       {{- include "fleetconfig.podSpec" (dict "root" $root "account" .account) | nindent 6 }}
       restartPolicy: Never

@@ -5,13 +5,15 @@ use std::collections::BTreeSet;
 use anyhow::{Result, ensure};
 use bed::audit::Filter;
 use fleet_plan::rights::{Asked, unused};
+use fleetconfig_api::common::KlusterletCarrier;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use http::Request;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
 use kube::api::ListParams;
 use kube::runtime::reflector::Lookup;
 use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
 
 use super::helm::{Helm, RELEASE, chart, root, text};
 use super::prove;
@@ -32,14 +34,18 @@ pub(crate) async fn walk_two() -> Result<()> {
         let helm = helm.on(world)?;
         let chart = chart();
         let values = root().join("deploy/helm/tests/walk-2.values.yaml");
+        world.apply(&chart_values()?).await?;
+        let more = world.bed.directory().path().join("every-right.json");
+        std::fs::write(&more, every_right(KlusterletCarrier::ManifestWork).to_string())?;
         helm.run(&[
             "install",
             RELEASE,
             text(&chart)?,
-            "--create-namespace",
             "--wait",
             "--values",
             text(&values)?,
+            "--values",
+            text(&more)?,
         ])
         .await?;
         world.until_running(FLEET, RUNNING).await?;
@@ -55,7 +61,11 @@ pub(crate) async fn walk_two() -> Result<()> {
             metrics(world, &before).await?.contains(ends),
             "nobody knows when the agents' certificates end"
         );
-        helm.run(&["upgrade", RELEASE, text(&chart)?, "--wait", "--reuse-values", "--set", "logLevel=debug"])
+        // It serves two namespaces then (the kubeconfig is in the other one), and takes the works away that carry a klusterlet.
+        std::fs::write(&more, every_right(KlusterletCarrier::Kubeconfig).to_string())?;
+        let served = format!("watchNamespaces={{{NAMESPACE},default}}");
+        let changes = ["--set", "logLevel=debug", "--set", &served, "--values", text(&more)?];
+        helm.run(&[&["upgrade", RELEASE, text(&chart)?, "--wait", "--reuse-values"], &changes[..]].concat())
             .await?;
         let after = until("the operator's new pod to lead", RUNNING, async || {
             let pod = operator_pod(world).await?;
@@ -66,7 +76,9 @@ pub(crate) async fn walk_two() -> Result<()> {
         .await?;
         world.until_running(FLEET, RUNNING).await?;
         until_every_kind_was_looked_at(world, &after).await?;
-        let failed = failed_passes(&metrics(world, &after).await?);
+        let given = metrics(world, &after).await?;
+        metrics_are_described(&given)?;
+        let failed = failed_passes(&given);
         ensure!(failed.is_empty(), "passes failed after the upgrade: {failed:#?}");
         one_identity_each(world, &SPOKES).await?;
 
@@ -87,6 +99,58 @@ pub(crate) async fn walk_two() -> Result<()> {
         Ok(())
     })
     .await
+}
+
+/// What takes a right that walk 2 alone does not need: bootstrap tokens, credentials for images, a priority
+/// class, values from a ConfigMap, and works that are taken away again.
+fn every_right(carrier: KlusterletCarrier) -> Value {
+    let way_in =
+        json!({ "secretReference": { "name": "fleetconfig-spoke-kubeconfig", "namespace": "default" } });
+    let klusterlet = |more: Value| {
+        let mut klusterlet =
+            json!({ "mode": "Default", "purgeOperator": true, "forceInternalEndpointLookup": true });
+        for (key, value) in more.as_object().into_iter().flatten() {
+            klusterlet[key] = value.clone();
+        }
+        klusterlet
+    };
+    let own = json!({
+        "carrier": carrier,
+        "values": { "priorityClassName": "klusterlet-critical" },
+        "valuesFrom": { "name": VALUES, "key": "values.yaml" },
+    });
+    json!({ "fleetConfig": {
+        "hub": { "clusterManager": {
+            "useBootstrapToken": true,
+            "values": { "images": { "imageCredentials": { "userName": "u", "password": "p" } } },
+        } },
+        "spokes": [
+            { "name": "hub-as-spoke", "createNamespace": true, "kubeconfig": { "inCluster": true },
+                "klusterlet": klusterlet(own) },
+            { "name": "spoke", "createNamespace": true, "kubeconfig": way_in, "klusterlet": klusterlet(json!({})) },
+        ],
+    } })
+}
+
+/// The ConfigMap with chart values.
+const VALUES: &str = "klusterlet-values";
+
+fn chart_values() -> Result<ConfigMap> {
+    Ok(serde_json::from_value(json!({
+        "metadata": { "name": VALUES, "namespace": NAMESPACE },
+        "data": { "values.yaml": "klusterlet: {}\n" },
+    }))?)
+}
+
+/// Every metric that a pod gives is described in the book, which alerts and dashboard are checked against.
+fn metrics_are_described(metrics: &str) -> Result<()> {
+    let page = std::fs::read_to_string(root().join("docs/reference/metrics.md"))?;
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
+    let ours: Vec<&str> = names.filter(|name| name.starts_with("fleetconfig_")).collect();
+    ensure!(!ours.is_empty(), "the pod gives no metric of ours");
+    let missing: Vec<&&str> = ours.iter().filter(|name| !page.contains(&format!("| `{name}` |"))).collect();
+    ensure!(missing.is_empty(), "docs/reference/metrics.md does not have {missing:?}");
+    Ok(())
 }
 
 /// Who the operator's pod is to the API server.
@@ -118,11 +182,12 @@ fn rights_are_exact(world: &World) -> Result<()> {
         .map(|request| Asked {
             group: request.group.clone(),
             resource: request.resource.clone(),
+            namespace: request.namespace.clone(),
             name: request.name.clone(),
             verb: request.verb.clone(),
         })
         .collect();
-    let unused = unused(&asked);
+    let unused = unused(&asked, NAMESPACE);
     ensure!(unused.is_empty(), "rights that were never used: {unused:#?}");
     Ok(())
 }

@@ -13,13 +13,14 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::ListParams;
+use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::chart::{nothing_was_refused, operator_account};
 use super::helm::{Helm, RELEASE, chart, root, text};
 use super::prove;
+use super::upstream_crds::upstream_crds;
 use super::walks::{members, one_identity_each};
 use crate::fixtures::{NAMESPACE, kubeconfig_secret};
 use crate::wait::{Found, until};
@@ -78,6 +79,7 @@ pub(crate) async fn upgrade() -> Result<()> {
         secret.metadata.namespace = Some(NAMESPACE.into());
         world.apply(&secret).await?;
         let before = uids(world).await?;
+        written_by_flux(world).await?;
 
         let chart = chart();
         let ours = [
@@ -117,12 +119,29 @@ pub(crate) async fn upgrade() -> Result<()> {
     .await
 }
 
+/// Makes the first Spoke look as if Flux had run Helm: its fields are those of `helm-controller`.
+async fn written_by_flux(world: &World) -> Result<()> {
+    let spokes = Api::<Spoke>::namespaced(world.admin()?, NAMESPACE);
+    let spoke = spokes.get(SPOKES[0]).await?;
+    let mut entries = serde_json::to_value(&spoke.metadata.managed_fields)?;
+    let mut found = false;
+    for entry in entries.as_array_mut().into_iter().flatten().filter(|entry| entry["manager"] == "helm") {
+        entry["manager"] = json!("helm-controller");
+        found = true;
+    }
+    ensure!(found, "Helm has written nothing of the Spoke: {entries}");
+    let patch = json!([{ "op": "replace", "path": "/metadata/managedFields", "value": entries }]);
+    let patch = serde_json::from_value(patch)?;
+    spokes.patch(SPOKES[0], &PatchParams::default(), &Patch::<()>::Json(patch)).await?;
+    Ok(())
+}
+
 /// A copy of the chart with upstream's objects, with the CRDs that it brings.
 fn upstream_shaped(world: &World) -> Result<PathBuf> {
     let chart = world.bed.directory().path().join("upstream-shaped");
     copy(&root().join("e2e/scenarios/charts/upstream-shaped"), &chart)?;
     std::fs::create_dir_all(chart.join("crds"))?;
-    for crd in fleetconfig_api::crds() {
+    for crd in upstream_crds()? {
         let kind = crd.spec.names.kind.clone();
         // The FleetConfig's is a template there, so Helm owns it and would take it away.
         let directory = if kind == "FleetConfig" { "templates" } else { "crds" };
