@@ -91,6 +91,8 @@ pub enum Purpose {
     /// Requests are made with it when the same event happens twice within minutes, which the client that
     /// publishes events makes a series of.
     Repeated,
+    /// Requests are made with it when a certificate is renewed, which takes longer than a test.
+    Renewal,
 }
 
 /// One rule, with its reason.

@@ -1,6 +1,6 @@
 //! The certificate of the webhook, where the operator makes it itself.
 
-use super::Purpose::Used;
+use super::Purpose::{Renewal, Used};
 use super::{Right, Scope};
 
 /// The rights.
@@ -35,7 +35,7 @@ pub(super) const RIGHTS: &[Right] = &[
     Right {
         why: "The authority of the webhook, when it is renewed or was broken.",
         scope: Scope::WebhookAuthority,
-        purpose: Used,
+        purpose: Renewal,
         group: "",
         resources: &["secrets"],
         names: &["fleetconfig-controller-webhook-ca"],

@@ -9,7 +9,7 @@ use fleetconfig_api::common::KlusterletCarrier;
 use fleetconfig_api::v1alpha1::FleetConfig;
 use fleetconfig_api::v1beta1::{Hub, Spoke};
 use http::Request;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::ListParams;
 use kube::runtime::reflector::Lookup;
 use kube::{Api, ResourceExt};
@@ -34,6 +34,8 @@ pub(crate) async fn walk_two() -> Result<()> {
         let helm = helm.on(world)?;
         let chart = chart();
         let values = root().join("deploy/helm/tests/walk-2.values.yaml");
+        let namespace: Namespace = serde_json::from_value(json!({ "metadata": { "name": NAMESPACE } }))?;
+        world.apply(&namespace).await?;
         world.apply(&chart_values()?).await?;
         let more = world.bed.directory().path().join("every-right.json");
         std::fs::write(&more, every_right(KlusterletCarrier::ManifestWork).to_string())?;
