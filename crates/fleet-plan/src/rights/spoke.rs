@@ -84,7 +84,7 @@ pub(super) const RIGHTS: &[Right] = &[
         group: "",
         resources: &["secrets"],
         names: &[],
-        verbs: &["create", "delete", "get", "list"],
+        verbs: &["create", "delete", "list"],
     },
     Right {
         why: "The kind that OCM's klusterlet operator is told by.",
