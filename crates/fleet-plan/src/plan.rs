@@ -172,3 +172,18 @@ pub enum Wake {
     /// Something that sends no event is expected by then.
     After(Duration),
 }
+
+/// How soon to look again for an object that cannot be written yet: it is being deleted, or its kind is not
+/// served. Not all of them are watched.
+pub const PENDING: Duration = Duration::from_secs(2);
+
+impl Wake {
+    /// After so long at the latest.
+    #[must_use]
+    pub fn within(self, most: Duration) -> Self {
+        match self {
+            Self::OnEvent => Self::After(most),
+            Self::After(delay) => Self::After(delay.min(most)),
+        }
+    }
+}

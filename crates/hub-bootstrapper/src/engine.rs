@@ -8,7 +8,7 @@ use fleet_plan::hub::desire::{claim_key, desired_hub, inventory, set_name};
 use fleet_plan::hub::facts::{Claim, HubFacts, Owner, ValuesText, Webhooks};
 use fleet_plan::hub::plan::{HubVerdict, plan_hub};
 use fleet_plan::hub::removal::{HubRemoval, plan_hub_removal};
-use fleet_plan::plan::{Step, Wake};
+use fleet_plan::plan::{PENDING, Step, Wake};
 use fleetconfig_api::names;
 use fleetconfig_api::v1beta1::Hub;
 use jiff::{SignedDuration, Timestamp};
@@ -161,9 +161,10 @@ impl HubBootstrapper {
                 }
                 plan = plan_hub(&desired, &facts, pass.was_initialized);
             }
+            let wake = if done.pending.is_some() { plan.wake.within(PENDING) } else { plan.wake };
             last = Some(HubOutcome {
                 verdict: plan.verdict,
-                wake: plan.wake,
+                wake,
                 cluster_uid: facts.cluster_uid,
                 endpoint: facts.endpoint,
             });

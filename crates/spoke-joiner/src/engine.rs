@@ -7,7 +7,7 @@ use cluster_access::{Cluster, ClusterUid, Executed, Executor, Ledger};
 use fleet_plan::hub::facts::{Owner, ValuesText};
 use fleet_plan::hub::plan::Refusal;
 use fleet_plan::manifests::TOKEN_NAMESPACE;
-use fleet_plan::plan::{Step, Wake};
+use fleet_plan::plan::{PENDING, Step, Wake};
 use fleet_plan::spoke::bootstrap::{BootstrapKind, TokensKnown, good_until, needs_tokens};
 use fleet_plan::spoke::credentials::TokenSecret;
 use fleet_plan::spoke::desire::{SpokeContext, desired_spoke};
@@ -240,7 +240,7 @@ impl SpokeJoiner {
         });
         Ok(SpokeOutcome {
             verdict,
-            wake: plan.wake,
+            wake: if done.pending.is_some() { plan.wake.within(PENDING) } else { plan.wake },
             approved_csrs: approved.collect(),
             refused_csrs: plan.refused_csrs,
             bootstrap_until,

@@ -84,17 +84,20 @@ pub(crate) async fn walk_two() -> Result<()> {
         ensure!(failed.is_empty(), "passes failed after the upgrade: {failed:#?}");
         one_identity_each(world, &SPOKES).await?;
 
-        // Nobody takes the operator away from a fleet that needs it to leave.
-        let refusal = helm.fails(&["uninstall", RELEASE]).await?;
-        ensure!(refusal.contains("-guard"), "uninstall failed, but not by its guard: {refusal}");
-        until_nothing_failed(world).await?;
-
         no_fleet(world).await?;
         // The next upgrade makes it anew, and now with accounts instead of bootstrap tokens.
         let accounts = ["--set", "fleetConfig.hub.clusterManager.useBootstrapToken=false"];
         helm.run(&[&["upgrade", RELEASE, text(&chart)?, "--wait", "--reuse-values"], &accounts[..]].concat())
             .await?;
         world.until_running(FLEET, RUNNING).await?;
+
+        // Nobody takes the operator away from a fleet that needs it to leave.
+        let refusal = helm.fails(&["uninstall", RELEASE]).await?;
+        ensure!(refusal.contains("-guard"), "uninstall failed, but not by its guard: {refusal}");
+        until_nothing_failed(world).await?;
+        // Helm takes the release for one that is being uninstalled now, until it is rolled back to itself.
+        helm.run(&["rollback", RELEASE, "3", "--wait"]).await?;
+
         no_fleet(world).await?;
         helm.run(&["uninstall", RELEASE, "--wait"]).await?;
         rights_are_exact(world)?;
