@@ -87,6 +87,9 @@ async fn read_claim(
     owner_exists: OwnerExists<'_>,
 ) -> Result<Claim, AccessError> {
     let Some(namespace) = cluster.get_as::<Namespace>(claim).await? else { return Ok(Claim::Free) };
+    if namespace.metadata.deletion_timestamp.is_some() {
+        return Ok(Claim::Leaving);
+    }
     let seen = ClaimSeen {
         uid: namespace.uid().unwrap_or_default(),
         resource_version: namespace.resource_version().unwrap_or_default(),

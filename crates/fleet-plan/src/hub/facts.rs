@@ -50,6 +50,8 @@ pub enum Claim {
         /// The namespace that is the claim.
         namespace: ClaimSeen,
     },
+    /// What says whose it is is being deleted; nobody can lay a claim before it is gone.
+    Leaving,
     /// Held by another Hub.
     Foreign {
         /// The holder.

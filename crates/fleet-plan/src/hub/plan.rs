@@ -12,7 +12,8 @@ use super::judge::{ControlPlane, STARTING, control_plane};
 use crate::conditions::{Draft, Standing};
 use crate::endpoint::{HubEndpoint, hub_endpoint};
 use crate::object::Manifest;
-use crate::plan::{Presence, Step, Target, Wake};
+use crate::manifests::BOOTSTRAP_NAMESPACE;
+use crate::plan::{PENDING, Presence, Step, Target, Wake};
 
 /// What a valid Hub asks for, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +90,17 @@ pub fn plan_hub(desired: &Result<DesiredHub, Refusal>, facts: &HubFacts, was_ini
                     facts.cluster_uid
                 ),
             });
+        }
+        Claim::Leaving => {
+            let message = format!(
+                "namespace {BOOTSTRAP_NAMESPACE}, which the hub before has left on the cluster, is still being deleted"
+            );
+            let state = ControlPlane::Progressing { message };
+            return HubPlan {
+                steps: Vec::new(),
+                verdict: verdict(desired, facts, &state, was_initialized),
+                wake: Wake::After(PENDING),
+            };
         }
         Claim::Free | Claim::Abandoned { .. } => {
             let claim = match &facts.claim {
