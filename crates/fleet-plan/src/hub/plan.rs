@@ -11,8 +11,8 @@ use super::facts::{Claim, ClaimSeen, HubFacts};
 use super::judge::{ControlPlane, STARTING, control_plane};
 use crate::conditions::{Draft, Standing};
 use crate::endpoint::{HubEndpoint, hub_endpoint};
-use crate::object::Manifest;
 use crate::manifests::BOOTSTRAP_NAMESPACE;
+use crate::object::Manifest;
 use crate::plan::{PENDING, Presence, Step, Target, Wake};
 
 /// What a valid Hub asks for, ready to be applied.

@@ -9,8 +9,11 @@ use fleetconfig_api::v1beta1::{Hub, HubSpec};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
+use super::desire::desired_hub;
 use super::facts::{Claim, ClusterManagerSeen, HubFacts};
+use super::plan::plan_hub;
 use crate::endpoint::EndpointFacts;
+use crate::plan::{PENDING, Wake};
 
 /// The cluster of all tests.
 const CLUSTER: &str = "cluster-1";
@@ -68,3 +71,12 @@ const WORKING: &[(&str, &str)] = &[
     ("HubRegistrationDegraded", "False"),
     ("HubPlacementDegraded", "False"),
 ];
+
+#[test]
+fn a_claim_that_is_being_deleted_is_waited_for() {
+    let facts = HubFacts { claim: Claim::Leaving, ..bare() };
+    let plan = plan_hub(&desired_hub(&hub(), &facts), &facts, false);
+    assert!(plan.steps.is_empty(), "{:?}", plan.steps);
+    assert_eq!(plan.wake, Wake::After(PENDING), "nobody watches namespaces");
+    assert!(!plan.verdict.takes_spokes);
+}
