@@ -122,19 +122,13 @@ async fn no_fleet(world: &mut World) -> Result<()> {
 fn every_right(carrier: KlusterletCarrier) -> Value {
     let way_in =
         json!({ "secretReference": { "name": "fleetconfig-spoke-kubeconfig", "namespace": "default" } });
-    let klusterlet = |more: Value| {
-        let mut klusterlet =
-            json!({ "mode": "Default", "purgeOperator": true, "forceInternalEndpointLookup": true });
-        for (key, value) in more.as_object().into_iter().flatten() {
-            klusterlet[key] = value.clone();
-        }
-        klusterlet
-    };
     let own = json!({
+        "mode": "Default", "purgeOperator": true, "forceInternalEndpointLookup": true,
         "carrier": carrier,
         "values": { "priorityClassName": "klusterlet-critical" },
         "valuesFrom": { "name": VALUES, "key": "values.yaml" },
     });
+    let plain = json!({ "mode": "Default", "purgeOperator": true, "forceInternalEndpointLookup": true });
     json!({ "fleetConfig": {
         "hub": { "clusterManager": {
             "useBootstrapToken": true,
@@ -142,8 +136,8 @@ fn every_right(carrier: KlusterletCarrier) -> Value {
         } },
         "spokes": [
             { "name": "hub-as-spoke", "createNamespace": true, "kubeconfig": { "inCluster": true },
-                "klusterlet": klusterlet(own) },
-            { "name": "spoke", "createNamespace": true, "kubeconfig": way_in, "klusterlet": klusterlet(json!({})) },
+                "klusterlet": own },
+            { "name": "spoke", "createNamespace": true, "kubeconfig": way_in, "klusterlet": plain },
         ],
     } })
 }

@@ -15,7 +15,7 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, ResourceExt};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::chart::{nothing_was_refused, operator_account};
 use super::helm::{Helm, RELEASE, chart, root, text};
@@ -125,9 +125,11 @@ async fn written_by_flux(world: &World) -> Result<()> {
     let spoke = spokes.get(SPOKES[0]).await?;
     let mut entries = serde_json::to_value(&spoke.metadata.managed_fields)?;
     let mut found = false;
-    for entry in entries.as_array_mut().into_iter().flatten().filter(|entry| entry["manager"] == "helm") {
-        entry["manager"] = json!("helm-controller");
-        found = true;
+    for entry in entries.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        if entry.get("manager").is_some_and(|manager| manager == "helm") {
+            entry.insert("manager".to_owned(), json!("helm-controller"));
+            found = true;
+        }
     }
     ensure!(found, "Helm has written nothing of the Spoke: {entries}");
     let patch = json!([{ "op": "replace", "path": "/metadata/managedFields", "value": entries }]);
