@@ -128,6 +128,6 @@ mod tests {
         for field in ["purgeKlusterletOperator", "bundleVersion", "autoApprovedARNPatterns"] {
             assert!(text.contains(field), "{field}");
         }
-        assert!(!text.contains("managedClusterName"), "that field is ours");
+        assert!(!text.contains("deletionPolicy"), "that field is ours");
     }
 }
