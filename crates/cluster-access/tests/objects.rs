@@ -9,7 +9,7 @@
 
 mod support;
 
-use cluster_access::{Deleted, Failure, Force, Manifest, ObjectKey, PropagationPolicy};
+use cluster_access::{Deleted, Failure, Force, Manifest, ObjectKey, Presence, PropagationPolicy};
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::api::ListParams;
 use kube::core::ObjectMeta;
@@ -146,6 +146,21 @@ async fn a_status_is_applied_to_its_subresource() {
         seen.body,
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ns", "uid": "u", "resourceVersion": "7"}, "status": {"phase": "Running"}})
     );
+}
+
+#[tokio::test]
+async fn a_repair_is_for_the_object_that_was_seen() {
+    let (cluster, log) = cluster(|seen| match seen.method.as_str() {
+        "GET" => (
+            200,
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "ns", "uid": "u"}}),
+        ),
+        _ => (200, seen.body.clone()),
+    });
+    cluster.ensure(&[manifest()], "us", Presence::Unknown).await.unwrap();
+    let [_read, repair] = log.all().try_into().unwrap();
+    assert_eq!(repair.line(), "PATCH /api/v1/namespaces/ns/configmaps/a");
+    assert_eq!(repair.body["metadata"]["uid"], "u", "an apply without it would make the object anew");
 }
 
 #[tokio::test]

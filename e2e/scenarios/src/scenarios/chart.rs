@@ -63,7 +63,8 @@ pub(crate) async fn walk_two() -> Result<()> {
             metrics(world, &before).await?.contains(ends),
             "nobody knows when the agents' certificates end"
         );
-        // It serves two namespaces then (the kubeconfig is in the other one), and takes the works away that carry a klusterlet.
+        // It serves two namespaces then (the kubeconfig is in the other one), and takes the works away that
+        // carry a klusterlet.
         std::fs::write(&more, every_right(KlusterletCarrier::Kubeconfig).to_string())?;
         let served = format!("watchNamespaces={{{NAMESPACE},default}}");
         let changes = ["--set", "logLevel=debug", "--set", &served, "--values", text(&more)?];
